@@ -1,0 +1,117 @@
+"""What every tokenizer is: frames to codes and back, and a fingerprint that says which one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class TokenizerError(ValueError):
+    """A mistake in what was given to a tokenizer, told in one line."""
+
+
+class Tokenizer(ABC):
+    """Frames `(N, 3, H, W)` uint8 to codes `(N, H / f, W / f)` int64, and back.
+
+    Two tokenizers are the same if and only if their fingerprints are. Codes of a frame depend on
+    that frame alone: neither on the batch size nor on what else is in the batch.
+
+    Attributes:
+        name: What people call it; not part of its identity.
+        vocabulary: Number of codes V; every code is in `[0, V)`.
+        compression: Pixels a token spans along each side (f).
+    """
+
+    name: str
+    vocabulary: int
+    compression: int
+
+    @property
+    @abstractmethod
+    def device(self) -> torch.device:
+        """Where its weights are, and where codes and frames are returned."""
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Sha256 (hex) over the configuration and every weight."""
+
+    @property
+    @abstractmethod
+    def codebook(self) -> Tensor | None:
+        """Code vectors `(V, d)` float32, or None where the tokenizer has none."""
+
+    @abstractmethod
+    def save(self, folder: Path) -> Path:
+        """Write what `load_tokenizer(folder)` reads; returns the file written."""
+
+    @abstractmethod
+    def _encode(self, frames: Tensor) -> Tensor:
+        """Encode frames that were checked already."""
+
+    @abstractmethod
+    def _decode(self, codes: Tensor) -> Tensor:
+        """Decode codes that were checked already."""
+
+    def encode(self, frames: Tensor) -> Tensor:
+        """Turn frames into codes, computed in float32.
+
+        Args:
+            frames: `(N, 3, H, W)` uint8 RGB; H and W are multiples of `compression`.
+
+        Returns:
+            `(N, H / f, W / f)` int64 codes in `[0, vocabulary)`.
+
+        Raises:
+            TokenizerError: The frames are of another type or shape.
+        """
+        if frames.dtype != torch.uint8 or frames.ndim != 4 or frames.shape[1] != 3:
+            given = f"{str(frames.dtype).removeprefix('torch.')} {tuple(frames.shape)}"
+            raise TokenizerError(f"frames must be uint8 (N, 3, H, W), not {given}")
+        height, width = frames.shape[2:]
+        if height % self.compression or width % self.compression or not height * width:
+            raise TokenizerError(
+                f"frames of {height} x {width} pixels: both sides must be multiples of "
+                f"{self.compression}; resize or crop them first"
+            )
+        return self._encode(frames)
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Turn codes back into frames.
+
+        Args:
+            codes: `(N, h, w)` integers in `[0, vocabulary)`.
+
+        Returns:
+            `(N, 3, h * f, w * f)` uint8 RGB.
+
+        Raises:
+            TokenizerError: The codes are of another type or shape, or outside the vocabulary.
+        """
+        if codes.dtype.is_floating_point or codes.dtype.is_complex or codes.ndim != 3:
+            given = f"{str(codes.dtype).removeprefix('torch.')} {tuple(codes.shape)}"
+            raise TokenizerError(f"codes must be integers (N, h, w), not {given}")
+        codes = codes.to(torch.int64)
+        if codes.numel() and not 0 <= int(codes.min()) <= int(codes.max()) < self.vocabulary:
+            raise TokenizerError(
+                f"codes from {int(codes.min())} to {int(codes.max())} do not fit the vocabulary "
+                f"of {self.vocabulary}; were they made by another tokenizer?"
+            )
+        return self._decode(codes)
+
+
+def fingerprint_of(config: Mapping[str, Any], weights: Mapping[str, Tensor]) -> str:
+    """Sha256 (hex) over canonical JSON of `config` and each weight's name, dtype, shape, bytes."""
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True, separators=(",", ":")).encode())
+    for name in sorted(weights):
+        weight = weights[name].detach().cpu().contiguous()
+        digest.update(f"\n{name} {weight.dtype} {tuple(weight.shape)}\n".encode())
+        digest.update(weight.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,66 @@
+"""One file format for tokenizers and training checkpoints: safetensors with a JSON header."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from .interface import TokenizerError
+
+_KEY = "vimpac"
+
+
+def write_weights(path: Path, header: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
+    """Write `weights` and `header` to `path` atomically: all of the new file or all of the old."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        tensors = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
+        save_file(tensors, temporary, metadata={_KEY: json.dumps(header, sort_keys=True)})
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_weights(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Read what `write_weights` wrote: the header and the weights, on the CPU.
+
+    Raises:
+        TokenizerError: The file is missing, truncated, or not one of ours.
+    """
+    if not path.is_file():
+        raise TokenizerError(f"{path}: no such tokenizer file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {}).get(_KEY, "null"))
+            if not isinstance(header, dict):
+                raise TokenizerError(f"{path}: a safetensors file, but not a vimpac tokenizer")
+            weights: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, json.JSONDecodeError, OSError) as error:
+        raise TokenizerError(f"{path}: not a whole safetensors file ({error})") from error
+    return header, weights
+
+
+def load_into(module: torch.nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
+    """Copy `weights` into `module`, whose names, shapes and types they must match exactly.
+
+    Raises:
+        TokenizerError: A weight is missing, unknown, or of another shape or type.
+    """
+    wanted = module.state_dict()
+    for name in sorted(wanted.keys() | weights.keys()):
+        have, want = weights.get(name), wanted.get(name)
+        if have is None or want is None or (have.shape, have.dtype) != (want.shape, want.dtype):
+            raise TokenizerError(f"{path}: weight '{name}' does not fit the configuration it names")
+    module.load_state_dict(dict(weights))
