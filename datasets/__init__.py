@@ -1,1 +1,63 @@
-"""..."""
+"""The token store: write it, read it, verify it, and draw clips from it."""
+
+from .build import commit_shard, committed, create_store, failures, read_identity, read_plan
+from .clips import ClipBatch, EvaluationClips, EvaluationSample, RandomClips
+from .commit import CommitRecord, VideoFailure
+from .errors import StoreError
+from .identity import StoreIdentity, TokenizerIdentity
+from .loader import ClipLoader, evaluation_loader
+from .plan import Plan, PlanItem, make_plan
+from .sampling import (
+    SPECIAL_TOKENS,
+    clip_span,
+    epoch_order,
+    evenly_spaced_starts,
+    mask_token,
+    pad_token,
+    random_starts,
+    sample_rng,
+    take_clip,
+)
+from .shard import SourceInfo
+from .store import TokenStore
+from .verify import Problem, VerifyReport, verify
+from .writer import ShardWriter, WrittenShard
+
+__all__ = [
+    "SPECIAL_TOKENS",
+    "ClipBatch",
+    "ClipLoader",
+    "CommitRecord",
+    "EvaluationClips",
+    "EvaluationSample",
+    "Plan",
+    "PlanItem",
+    "Problem",
+    "RandomClips",
+    "ShardWriter",
+    "SourceInfo",
+    "StoreError",
+    "StoreIdentity",
+    "TokenStore",
+    "TokenizerIdentity",
+    "VerifyReport",
+    "VideoFailure",
+    "WrittenShard",
+    "clip_span",
+    "commit_shard",
+    "committed",
+    "create_store",
+    "epoch_order",
+    "evaluation_loader",
+    "evenly_spaced_starts",
+    "failures",
+    "make_plan",
+    "mask_token",
+    "pad_token",
+    "random_starts",
+    "read_identity",
+    "read_plan",
+    "sample_rng",
+    "take_clip",
+    "verify",
+]

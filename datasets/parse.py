@@ -1,0 +1,67 @@
+"""Checked reading of JSON documents: a wrong field is one clear line, never a traceback."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from .errors import StoreError
+
+FORMAT_VERSION = 1
+
+T = TypeVar("T")
+
+
+def read_document(path: Path) -> dict[str, object]:
+    """Read a JSON object from a file.
+
+    Raises:
+        StoreError: the file is missing, or is not a JSON object.
+    """
+    try:
+        document = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise StoreError(f"{path} is missing") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise StoreError(f"{path} cannot be read as JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise StoreError(f"{path} should hold a JSON object")
+    return document
+
+
+def parse_field(document: Mapping[str, object], name: str, kind: type[T]) -> T:
+    """Return `document[name]` when it is of `kind`; whole numbers pass as floats.
+
+    Raises:
+        StoreError: the field is missing or of another kind.
+    """
+    value = document.get(name)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise StoreError(f"field {name!r} should be {kind.__name__}, found {value!r:.60}")
+    return value
+
+
+def parse_list(document: Mapping[str, object], name: str, kind: type[T]) -> tuple[T, ...]:
+    """Return the list `document[name]` as a tuple, each member checked to be of `kind`.
+
+    Raises:
+        StoreError: the field is missing, no list, or a member is of another kind.
+    """
+    values = parse_field(document, name, list)
+    return tuple(parse_field({name: value}, name, kind) for value in values)
+
+
+def parse_version(document: Mapping[str, object]) -> None:
+    """Refuse a document written in a format newer than this library reads.
+
+    Raises:
+        StoreError: `format_version` is missing or newer.
+    """
+    version = parse_field(document, "format_version", int)
+    if version > FORMAT_VERSION:
+        raise StoreError(
+            f"store format {version} is newer than {FORMAT_VERSION}, the newest this vimpac reads: "
+            "upgrade vimpac"
+        )

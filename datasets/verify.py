@@ -1,0 +1,160 @@
+"""Checking a store against what it says of itself, and naming each shard at fault."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .build import file_problems, read_identity, read_plan
+from .commit import CommitRecord, committed_shards, read_commit
+from .errors import StoreError
+from .files import (
+    CHECKSUMS_FILE,
+    INDEX_FILE,
+    TOKENIZER_FOLDER,
+    commit_path,
+    file_sha256,
+    files_below,
+    shard_path,
+)
+from .identity import StoreIdentity
+from .index import StoreIndex, build_index, read_index
+from .plan import Plan
+from .shard import SourceInfo, StoredVideo, read_codes, read_offsets, read_videos
+from .writer import shard_digests
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One thing that is wrong.
+
+    Attributes:
+        shard: Name of the token shard (`000123`), or None for what belongs to no shard.
+        what: What is wrong with it.
+    """
+
+    shard: str | None
+    what: str
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """What `verify` found."""
+
+    problems: tuple[Problem, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+    def to_dict(self) -> dict[str, object]:
+        """The JSON form."""
+        return {"ok": self.ok, "problems": [asdict(problem) for problem in self.problems]}
+
+
+def verify(path: str | Path) -> VerifyReport:
+    """Check every file's size and hash, every count, every code, the plan and the index.
+
+    Raises:
+        StoreError: the folder is no store at all.
+    """
+    store = Path(path)
+    identity = read_identity(store)
+    try:
+        plan = read_plan(store)
+    except StoreError as error:
+        return VerifyReport((Problem(shard=None, what=str(error)),))
+    problems = [Problem(shard=None, what=what) for what in store_problems(store)]
+    for shard in sorted({*range(len(plan.shards)), *committed_shards(store)}):
+        found = shard_problems(store, identity, plan, shard)
+        problems += [Problem(shard=f"{shard:06d}", what=what) for what in found]
+    return VerifyReport(tuple(problems))
+
+
+def store_problems(store: Path) -> list[str]:
+    """What is wrong with the index and the tokenizer's files."""
+    problems = tokenizer_problems(store / TOKENIZER_FOLDER)
+    if (store / INDEX_FILE).exists() and not index_is_current(store):
+        problems.append(f"{INDEX_FILE} is stale or damaged: remove it, it is built again")
+    return problems
+
+
+def index_is_current(store: Path) -> bool:
+    """Whether the index says what the commit records say."""
+    try:
+        fresh, stored = build_index(store), read_index(store)
+    except StoreError:  # a damaged record is reported with its shard
+        return True
+    return stored is not None and same_index(stored, fresh)
+
+
+def same_index(one: StoreIndex, other: StoreIndex) -> bool:
+    """Whether two indexes are equal, vector by vector."""
+    return all(np.array_equal(value, vars(other)[name]) for name, value in vars(one).items())
+
+
+def tokenizer_problems(folder: Path) -> list[str]:
+    """What differs between the tokenizer's files and their checksums."""
+    if not folder.exists():
+        return []
+    found = {name: file_sha256(path) for name, path in files_below(folder).items()}
+    if found.pop(CHECKSUMS_FILE, None) is None:
+        return [f"{TOKENIZER_FOLDER}/{CHECKSUMS_FILE} is missing"]
+    lines = (folder / CHECKSUMS_FILE).read_text(encoding="utf-8", errors="replace").splitlines()
+    listed = {name: sha256 for sha256, _, name in (line.partition("  ") for line in lines)}
+    wrong = {name for name in {*found, *listed} if found.get(name) != listed.get(name)}
+    return [f"{TOKENIZER_FOLDER}/{name} does not match its sha256" for name in sorted(wrong)]
+
+
+def shard_problems(store: Path, identity: StoreIdentity, plan: Plan, shard: int) -> list[str]:
+    """What is wrong with one token shard, a phrase each."""
+    if not commit_path(store, shard).exists():
+        return ["not committed yet: resume `vimpac tokenize`"]
+    try:
+        record = read_commit(store, shard)
+    except StoreError as error:
+        return [str(error)]
+    problems = record_problems(record, identity, plan)
+    problems += file_problems(store, record)
+    return problems or content_problems(store, identity, record)
+
+
+def record_problems(record: CommitRecord, identity: StoreIdentity, plan: Plan) -> list[str]:
+    """What differs between a commit record and the store it is in."""
+    problems = []
+    if record.identity != identity.hash:
+        problems.append("made with other options than vimpac.json tells")
+    if record.plan != plan.hash:
+        problems.append("made for another plan than plan.json")
+        return problems
+    if record.shard >= len(plan.shards):
+        return [*problems, "the plan has no such shard"]
+    planned = sorted(item.key for item in plan.shards[record.shard])
+    if planned != sorted([*record.keys, *(failure.key for failure in record.failures)]):
+        problems.append("its videos are not the planned ones")
+    return problems
+
+
+def content_problems(store: Path, identity: StoreIdentity, record: CommitRecord) -> list[str]:
+    """What differs between the arrays of a shard and its record."""
+    group = shard_path(store, record.shard)
+    try:
+        stored = [(video["key"], video["frames"]) for video in read_videos(group)]
+        offsets = read_offsets(group)
+        frames = sum(record.frames)
+        views = {view: read_codes(group, view, frames, identity) for view in identity.views}
+    except (StoreError, KeyError, TypeError) as error:
+        return [str(error)]
+    problems = []
+    if stored != list(zip(record.keys, record.frames, strict=True)):
+        problems.append("its list of videos differs from its commit record")
+    if not np.array_equal(offsets, np.cumsum([0, *record.frames])):
+        problems.append("its offsets differ from its commit record")
+    videos = [
+        StoredVideo(key=key, frames=count, source=SourceInfo())
+        for key, count in zip(record.keys, record.frames, strict=True)
+    ]
+    if tuple(shard_digests(videos, views)) != record.digests:
+        problems.append("its codes do not match their logical hashes")
+    return problems
