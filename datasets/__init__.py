@@ -1,12 +1,12 @@
 """The token store: write it, read it, verify it, and draw clips from it."""
 
-from .build import commit_shard, committed, create_store, failures, read_identity, read_plan
+from .build import commit_shard, committed, create_store, failures
 from .clips import ClipBatch, EvaluationClips, EvaluationSample, RandomClips
 from .commit import CommitRecord, VideoFailure
 from .errors import StoreError
-from .identity import StoreIdentity, TokenizerIdentity
+from .identity import StoreIdentity, TokenizerIdentity, read_identity
 from .loader import ClipLoader, evaluation_loader
-from .plan import Plan, PlanItem, make_plan
+from .plan import Plan, PlanItem, make_plan, read_plan
 from .sampling import (
     SPECIAL_TOKENS,
     clip_span,

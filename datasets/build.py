@@ -22,28 +22,9 @@ from .files import (
     temporary_path,
     write_atomic,
 )
-from .identity import StoreIdentity
-from .parse import read_document
-from .plan import Plan
+from .identity import StoreIdentity, read_identity
+from .plan import Plan, read_plan
 from .writer import WrittenShard
-
-
-def read_identity(store: Path) -> StoreIdentity:
-    """Read what a store is made of; raises StoreError when the folder is no store."""
-    if not (store / IDENTITY_FILE).is_file():
-        raise StoreError(f"{store} is not a token store (no {IDENTITY_FILE} there)")
-    try:
-        return StoreIdentity.from_dict(read_document(store / IDENTITY_FILE))
-    except StoreError as error:
-        raise StoreError(f"{store / IDENTITY_FILE}: {error}") from None
-
-
-def read_plan(store: Path) -> Plan:
-    """Read a store's plan; raises StoreError when it is missing or damaged."""
-    try:
-        return Plan.from_dict(read_document(store / PLAN_FILE))
-    except StoreError as error:
-        raise StoreError(f"{store / PLAN_FILE}: {error}") from None
 
 
 def create_store(

@@ -1,7 +1,6 @@
 """The record that makes a token shard part of the store: what it holds and how to check it."""
 
 import base64
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +12,15 @@ from numpy.typing import NDArray
 from .digest import logical_hash
 from .errors import StoreError
 from .files import COMMITS_FOLDER, commit_path, write_atomic
-from .parse import FORMAT_VERSION, parse_field, parse_list, parse_version, read_document
+from .parse import (
+    FORMAT_VERSION,
+    parse_field,
+    parse_list,
+    parse_version,
+    read_document,
+    seal,
+    unseal,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,15 +114,13 @@ class CommitRecord:
             "files": {name: vars(file) for name, file in self.files.items()},
             "codes_used": self.codes_used,
         }
-        return document | {"record_sha256": document_sha256(document)}
+        return seal(document)
 
     @classmethod
     def from_dict(cls, document: Mapping[str, object]) -> "CommitRecord":
         """Read the JSON form; raises StoreError when it is damaged."""
         parse_version(document)
-        content = {name: value for name, value in document.items() if name != "record_sha256"}
-        if document.get("record_sha256") != document_sha256(content):
-            raise StoreError("the record does not match its own hash")
+        document = unseal(document)
         videos = parse_field(document, "videos", dict)
         files = parse_field(document, "files", dict)
         return cls(
@@ -150,12 +155,6 @@ def parse_file(document: Mapping[str, object]) -> FileRecord:
 def pack_used(used: NDArray[np.bool_]) -> str:
     """One bit a code, little-endian within a byte, in base64."""
     return base64.b64encode(np.packbits(used, bitorder="little").tobytes()).decode()
-
-
-def document_sha256(document: Mapping[str, object]) -> str:
-    """sha256 over a document's canonical JSON, in hex."""
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read_commit(store: Path, shard: int) -> CommitRecord:

@@ -1,15 +1,25 @@
 """What a token store is made of: two stores of equal identity hold interchangeable codes."""
 
-import hashlib
 import json
 import platform
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from .errors import StoreError
-from .parse import FORMAT_VERSION, parse_field, parse_list, parse_version
+from .files import IDENTITY_FILE
+from .parse import (
+    FORMAT_VERSION,
+    document_sha256,
+    parse_field,
+    parse_list,
+    parse_version,
+    read_document,
+    seal,
+    unseal,
+)
 
 Grid = tuple[int, int]
 LIBRARIES = ("vimpac", "numpy", "torch", "zarr", "numcodecs")
@@ -96,7 +106,10 @@ class StoreIdentity:
     versions: Mapping[str, str] = field(default_factory=library_versions, compare=False)
 
     def __post_init__(self) -> None:
-        """Fill in the grids and refuse impossible values."""
+        """Bring values to one form, fill in the grids and refuse impossible values."""
+        object.__setattr__(self, "fps", float(self.fps))
+        object.__setattr__(self, "views", tuple(self.views))
+        object.__setattr__(self, "grids", tuple(tuple(grid) for grid in self.grids))
         parse_positive("fps", self.fps)
         parse_positive("size", self.size)
         if not self.grids:
@@ -152,8 +165,9 @@ class StoreIdentity:
         }
 
     def to_bytes(self) -> bytes:
-        """The exact content of `vimpac.json`."""
-        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False).encode() + b"\n"
+        """The exact content of `vimpac.json`: the JSON form and its own hash."""
+        document = seal(self.to_dict())
+        return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
 
     @classmethod
     def from_dict(cls, document: Mapping[str, object]) -> "StoreIdentity":
@@ -176,8 +190,7 @@ class StoreIdentity:
     @property
     def hash(self) -> str:
         """sha256 over the identity without its versions, in hex."""
-        text = json.dumps(compared(self), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return document_sha256(compared(self))
 
     def differences(self, other: "StoreIdentity") -> list[str]:
         """What differs from another identity, a short phrase each; versions do not count."""
@@ -187,6 +200,18 @@ class StoreIdentity:
             for name in sorted({*mine, *theirs})
             if mine.get(name) != theirs.get(name)
         ]
+
+
+def read_identity(store: Path) -> StoreIdentity:
+    """Read what a store is made of; raises StoreError when the folder is no store."""
+    if not (store / IDENTITY_FILE).is_file():
+        raise StoreError(f"{store} is not a token store (no {IDENTITY_FILE} there)")
+    try:
+        document = read_document(store / IDENTITY_FILE)
+        parse_version(document)
+        return StoreIdentity.from_dict(unseal(document))
+    except StoreError as error:
+        raise StoreError(f"{store / IDENTITY_FILE}: {error}") from None
 
 
 def parse_grid(document: Mapping[str, object]) -> Grid:

@@ -5,11 +5,12 @@ built; it is rebuilt when that has changed.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,10 +110,12 @@ def read_index(store: Path) -> StoreIndex | None:
         return None
     try:
         with safe_open(path, framework="numpy") as file:
-            signature = (file.metadata() or {}).get("commits")
+            signature, _, check = (file.metadata() or {}).get("commits", "").partition(" ")
             if signature != commits_signature(store):
                 return None
             vectors = {name: file.get_tensor(name) for name in VECTORS}
+            if check != checksum(vectors):
+                return None
     except (SafetensorError, OSError):
         return None
     return StoreIndex(signature=signature, **vectors)
@@ -121,7 +124,16 @@ def read_index(store: Path) -> StoreIndex | None:
 def write_index(store: Path, index: StoreIndex) -> None:
     """Write the index file."""
     vectors = {name: np.ascontiguousarray(getattr(index, name)) for name in VECTORS}
-    write_atomic(store / INDEX_FILE, save(vectors, metadata={"commits": index.signature}))
+    metadata = {"commits": f"{index.signature} {checksum(vectors)}"}
+    write_atomic(store / INDEX_FILE, save(vectors, metadata=metadata))
+
+
+def checksum(vectors: Mapping[str, NDArray[Any]]) -> str:
+    """CRC-32 over the vectors' bytes, in hex."""
+    check = 0
+    for name in VECTORS:
+        check = crc32(vectors[name].data, check)
+    return f"{check:08x}"
 
 
 def load_index(store: Path) -> StoreIndex:

@@ -1,6 +1,5 @@
 """Loaders: batches for training and for evaluation, the same for any number of workers."""
 
-import os
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -110,8 +109,8 @@ def make_loader(dataset: Dataset[Any], workers: int, **options: Any) -> DataLoad
     if workers:
         options |= {"multiprocessing_context": "spawn", "persistent_workers": True}
     with warnings.catch_warnings():
-        if workers > (os.cpu_count() or 1):  # the number of workers is the user's to choose
-            warnings.simplefilter("ignore", UserWarning)
+        # More workers than cores: the user's to choose.
+        warnings.filterwarnings("ignore", message="This DataLoader will create")
         return DataLoader(
             dataset, num_workers=workers, pin_memory=torch.cuda.is_available(), **options
         )

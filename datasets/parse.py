@@ -1,5 +1,6 @@
 """Checked reading of JSON documents: a wrong field is one clear line, never a traceback."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,6 +28,25 @@ def read_document(path: Path) -> dict[str, object]:
     if not isinstance(document, dict):
         raise StoreError(f"{path} should hold a JSON object")
     return document
+
+
+def document_sha256(document: Mapping[str, object]) -> str:
+    """sha256 over a document's canonical JSON (sorted names, no spaces, ASCII), in hex."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def seal(document: Mapping[str, object]) -> dict[str, object]:
+    """Add a document's own hash, so that damage shows."""
+    return {**document, "document_sha256": document_sha256(document)}
+
+
+def unseal(document: Mapping[str, object]) -> dict[str, object]:
+    """Check a document's own hash and take it off; raises StoreError when it is damaged."""
+    content = {name: value for name, value in document.items() if name != "document_sha256"}
+    if document.get("document_sha256") != document_sha256(content):
+        raise StoreError("it does not match its own hash: the file is damaged or was edited")
+    return content
 
 
 def parse_field(document: Mapping[str, object], name: str, kind: type[T]) -> T:

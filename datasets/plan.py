@@ -5,9 +5,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from .errors import StoreError
-from .parse import FORMAT_VERSION, parse_list, parse_version
+from .files import PLAN_FILE
+from .parse import FORMAT_VERSION, parse_list, parse_version, read_document
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,3 +95,11 @@ def make_plan(items: Sequence[PlanItem], videos_per_shard: int) -> Plan:
         raise StoreError("no videos to plan for")
     starts = range(0, len(items), videos_per_shard)
     return Plan(tuple(tuple(items[start : start + videos_per_shard]) for start in starts))
+
+
+def read_plan(store: Path) -> Plan:
+    """Read a store's plan; raises StoreError when it is missing or damaged."""
+    try:
+        return Plan.from_dict(read_document(store / PLAN_FILE))
+    except StoreError as error:
+        raise StoreError(f"{store / PLAN_FILE}: {error}") from None

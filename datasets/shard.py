@@ -11,6 +11,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
+from .digest import video_digest
 from .errors import StoreError
 from .identity import Grid, StoreIdentity
 from .parse import FORMAT_VERSION
@@ -186,6 +187,29 @@ def read_videos(group: Path) -> list[dict[str, Any]]:
         return list(json.loads(text))
     except ValueError as error:
         raise StoreError(f"shard {group.stem} has a damaged list of videos: {error}") from None
+
+
+def read_digests(
+    group: Path, identity: StoreIdentity, keys: Sequence[str], frames: Sequence[int]
+) -> list[str]:
+    """Digest of each video as its shard reads back, holding a window of whole videos in memory.
+
+    Raises:
+        StoreError: as `read_codes`.
+    """
+    digests: list[str] = []
+    limit = CHUNKS_PER_FILE * chunk_frames(identity.grids[0])
+    total, start, done = sum(frames), 0, 0
+    while done < len(keys):
+        ends = start + np.cumsum(frames[done:])
+        count = max(1, int(np.searchsorted(ends, start + limit, side="right")))
+        window = slice(start, int(ends[count - 1]))
+        views = {view: read_codes(group, view, total, identity, window) for view in identity.views}
+        bounds = np.concatenate([[0], ends[:count] - start])
+        for key, first, last in zip(keys[done:], bounds, bounds[1:], strict=False):
+            digests.append(video_digest(key, {v: codes[first:last] for v, codes in views.items()}))
+        start, done = window.stop, done + count
+    return digests
 
 
 def read_vector(group: Path, name: str) -> NDArray[Any]:

@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .build import read_identity
 from .commit import CommitRecord, read_commit
 from .errors import StoreError
 from .files import TOKENIZER_FOLDER, shard_path
-from .identity import StoreIdentity
+from .identity import StoreIdentity, read_identity
 from .index import StoreIndex, load_index
 from .shard import Codes, read_codes
 from .summary import summarize

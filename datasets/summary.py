@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from .build import read_plan
 from .commit import CommitRecord
 from .digest import logical_hash
 from .files import TOKENIZER_FOLDER, files_below
 from .identity import StoreIdentity
+from .plan import read_plan
 
 
 def summarize(

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from .build import file_problems, read_identity, read_plan
+from .build import file_problems
 from .commit import CommitRecord, committed_shards, read_commit
 from .errors import StoreError
 from .files import (
     CHECKSUMS_FILE,
+    IDENTITY_FILE,
     INDEX_FILE,
     TOKENIZER_FOLDER,
     commit_path,
@@ -17,11 +18,10 @@ from .files import (
     files_below,
     shard_path,
 )
-from .identity import StoreIdentity
+from .identity import StoreIdentity, read_identity
 from .index import StoreIndex, build_index, read_index
-from .plan import Plan
-from .shard import SourceInfo, StoredVideo, read_codes, read_offsets, read_videos
-from .writer import shard_digests
+from .plan import Plan, read_plan
+from .shard import read_digests, read_offsets, read_videos
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,9 +60,10 @@ def verify(path: str | Path) -> VerifyReport:
         StoreError: the folder is no store at all.
     """
     store = Path(path)
-    identity = read_identity(store)
+    if not (store / IDENTITY_FILE).exists():
+        raise StoreError(f"{store} is not a token store (no {IDENTITY_FILE} there)")
     try:
-        plan = read_plan(store)
+        identity, plan = read_identity(store), read_plan(store)
     except StoreError as error:
         return VerifyReport((Problem(shard=None, what=str(error)),))
     problems = [Problem(shard=None, what=what) for what in store_problems(store)]
@@ -142,8 +143,7 @@ def content_problems(store: Path, identity: StoreIdentity, record: CommitRecord)
     try:
         stored = [(video["key"], video["frames"]) for video in read_videos(group)]
         offsets = read_offsets(group)
-        frames = sum(record.frames)
-        views = {view: read_codes(group, view, frames, identity) for view in identity.views}
+        digests = read_digests(group, identity, record.keys, record.frames)
     except (StoreError, KeyError, TypeError) as error:
         return [str(error)]
     problems = []
@@ -151,10 +151,6 @@ def content_problems(store: Path, identity: StoreIdentity, record: CommitRecord)
         problems.append("its list of videos differs from its commit record")
     if not np.array_equal(offsets, np.cumsum([0, *record.frames])):
         problems.append("its offsets differ from its commit record")
-    videos = [
-        StoredVideo(key=key, frames=count, source=SourceInfo())
-        for key, count in zip(record.keys, record.frames, strict=True)
-    ]
-    if tuple(shard_digests(videos, views)) != record.digests:
+    if tuple(digests) != record.digests:
         problems.append("its codes do not match their logical hashes")
     return problems

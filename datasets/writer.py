@@ -12,7 +12,6 @@ from .commit import FileRecord, pack_used
 from .digest import video_digest
 from .errors import StoreError
 from .files import (
-    IDENTITY_FILE,
     file_sha256,
     files_below,
     move_folder,
@@ -22,9 +21,8 @@ from .files import (
     sync_tree,
     temporary_path,
 )
-from .identity import StoreIdentity
-from .parse import read_document
-from .shard import Codes, SourceInfo, StoredVideo, read_codes, write_group
+from .identity import read_identity
+from .shard import Codes, SourceInfo, StoredVideo, read_digests, write_group
 
 AnyCodes = NDArray[np.integer]
 
@@ -64,15 +62,16 @@ class ShardWriter:
     def __init__(self, store: str | Path, shard: int) -> None:
         self.store = Path(store)
         self.shard = shard
-        self.identity = StoreIdentity.from_dict(read_document(self.store / IDENTITY_FILE))
+        self.identity = read_identity(self.store)
         self.final = shard_path(self.store, shard)
         self.final.parent.mkdir(exist_ok=True)
         remove_dead_leftovers(self.final.parent, self.final.name)
         self.folder = temporary_path(self.final)
         self.folder.mkdir()
         self.spools = {v: (self.folder / f"{v}.raw").open("wb") for v in self.identity.views}
-        self.videos: list[StoredVideo] = []
-        self.keys: set[str] = set()
+        self.keys: list[str] = []
+        self.frames: list[int] = []
+        self.sources: list[SourceInfo] = []
         self.digests: list[str] = []
         self.used = np.zeros(self.identity.vocabulary, dtype=np.bool_)
 
@@ -109,8 +108,6 @@ class ShardWriter:
         given = codes if isinstance(codes, Mapping) else {self.identity.views[0]: codes}
         if set(given) != set(self.identity.views):
             raise StoreError(f"{key}: views {list(given)}, the store has {self.identity.views}")
-        if key in self.keys:
-            raise StoreError(f"{key}: added twice to shard {self.shard:06d}")
         checked = {view: self.checked(key, view, given[view]) for view in self.identity.views}
         lengths = {len(values) for values in checked.values()}
         if len(lengths) != 1:
@@ -118,8 +115,9 @@ class ShardWriter:
         for view, values in checked.items():
             self.spools[view].write(values.data)
             self.used[np.unique(values)] = True
-        self.keys.add(key)
-        self.videos.append(StoredVideo(key=key, frames=lengths.pop(), source=source))
+        self.keys.append(key)
+        self.frames.append(lengths.pop())
+        self.sources.append(source)
         self.digests.append(video_digest(key, checked))
 
     def checked(self, key: str, view: str, codes: AnyCodes) -> Codes:
@@ -144,8 +142,13 @@ class ShardWriter:
             StoreError: what is on disk differs from what was added.
         """
         packed = self.folder / self.final.name
-        write_group(packed, self.identity, self.videos, self.spooled())
-        self.check(packed)
+        videos = [
+            StoredVideo(key=key, frames=frames, source=source)
+            for key, frames, source in zip(self.keys, self.frames, self.sources, strict=True)
+        ]
+        write_group(packed, self.identity, videos, self.spooled())
+        if read_digests(packed, self.identity, self.keys, self.frames) != self.digests:
+            raise StoreError(f"{packed} does not read back as written: check the disk")
         sync_tree(packed)
         files = {
             name: FileRecord(bytes=path.stat().st_size, sha256=file_sha256(path))
@@ -155,8 +158,8 @@ class ShardWriter:
         self.close()
         return WrittenShard(
             shard=self.shard,
-            keys=tuple(video.key for video in self.videos),
-            frames=tuple(video.frames for video in self.videos),
+            keys=tuple(self.keys),
+            frames=tuple(self.frames),
             digests=tuple(self.digests),
             files=files,
             codes_used=pack_used(self.used),
@@ -164,7 +167,7 @@ class ShardWriter:
 
     def spooled(self) -> dict[str, Codes]:
         """The spooled codes, `(frames, h, w)` for each view, mapped from disk."""
-        frames = sum(video.frames for video in self.videos)
+        frames = sum(self.frames)
         views: dict[str, Codes] = {}
         for view, spool in self.spools.items():
             spool.close()
@@ -173,23 +176,3 @@ class ShardWriter:
             empty = np.zeros(shape, dtype)
             views[view] = np.memmap(spool.name, dtype, "r", shape=shape) if frames else empty
         return views
-
-    def check(self, packed: Path) -> None:
-        """Raise StoreError unless every video reads back as it was added."""
-        frames = sum(video.frames for video in self.videos)
-        views = {v: read_codes(packed, v, frames, self.identity) for v in self.identity.views}
-        digests = shard_digests(self.videos, views)
-        if digests != self.digests:
-            raise StoreError(
-                f"shard {self.shard:06d} does not read back as written: check the disk"
-            )
-
-
-def shard_digests(videos: list[StoredVideo], views: Mapping[str, Codes]) -> list[str]:
-    """Digest of each video of a shard, from the codes of all of them one after another."""
-    digests, start = [], 0
-    for video in videos:
-        end = start + video.frames
-        digests.append(video_digest(video.key, {v: codes[start:end] for v, codes in views.items()}))
-        start = end
-    return digests
