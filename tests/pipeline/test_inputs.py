@@ -1,0 +1,140 @@
+"""Finding videos: files, folders, tars, keys."""
+
+import io
+import pickle
+import tarfile
+from pathlib import Path
+
+import pytest
+from vimpac.pipeline.inputs import InputError, VideoSource, find_videos
+
+
+def make(root: Path, *names: str) -> None:
+    for name in names:
+        file = root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(name.encode())
+
+
+def make_tar(path: Path, members: dict[str, bytes], form: int = tarfile.USTAR_FORMAT) -> Path:
+    with tarfile.open(path, "w", format=form) as tar:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return path
+
+
+def keys(sources: list[VideoSource]) -> list[str]:
+    return [source.key for source in sources]
+
+
+def content(source: VideoSource) -> bytes:
+    with source.open() as path:
+        return path.read_bytes()
+
+
+def test_folder(tmp_path: Path) -> None:
+    make(tmp_path, "b/-2.MP4", "a.webm", "b/c/d e.avi", "notes.txt", ".hidden.mp4", ".x/y.mp4")
+    sources = find_videos([tmp_path])
+    assert keys(sources) == ["a", "b/-2", "b/c/d e"]
+    assert [source.extension for source in sources] == [".webm", ".MP4", ".avi"]
+    assert [content(source) for source in sources] == [b"a.webm", b"b/-2.MP4", b"b/c/d e.avi"]
+    assert pickle.loads(pickle.dumps(sources)) == sources
+
+
+def test_a_file_is_taken_whatever_its_extension(tmp_path: Path) -> None:
+    make(tmp_path, "film.bin", "plain", "a.b.mp4")
+    given = [tmp_path / "plain", str(tmp_path / "film.bin"), tmp_path / "a.b.mp4"]
+    assert keys(find_videos(given)) == ["a.b", "film", "plain"]
+
+
+def test_order_does_not_depend_on_the_arguments(tmp_path: Path) -> None:
+    make(tmp_path, "one/a.mp4", "two/b.mp4")
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert find_videos([one, two]) == find_videos([two, one])
+
+
+def test_one_key_twice(tmp_path: Path) -> None:
+    make(tmp_path, "one/a.webm", "one/a.mp4", "two/a.mp4")
+    sources = find_videos([tmp_path / "one"])
+    assert [(s.key, s.path.name) for s in sources] == [("a", "a.mp4"), ("a.webm", "a.webm")]
+    with pytest.raises(InputError, match=r"named a\.mp4: .*one/a\.mp4 and .*two/a\.mp4") as caught:
+        find_videos([tmp_path / "one" / "a.mp4", tmp_path / "two", tmp_path / "one"])
+    assert "\n" not in str(caught.value)
+
+
+def test_links(tmp_path: Path) -> None:
+    make(tmp_path, "real/a.mp4")
+    (tmp_path / "real" / "loop").symlink_to(tmp_path / "real")
+    (tmp_path / "real" / "broken.mp4").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given" / "linked").symlink_to(tmp_path / "real")
+    assert keys(find_videos([tmp_path / "given"])) == ["linked/a"]
+
+
+def test_missing_and_empty(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no such file or folder: .*/nowhere"):
+        find_videos([tmp_path / "nowhere"])
+    make(tmp_path, "empty/readme.txt")
+    with pytest.raises(InputError, match=r"no video found in .*/empty; looked for \.3gp .*\.tar"):
+        find_videos([tmp_path / "empty"])
+    with pytest.raises(InputError, match="unbalanced braces"):
+        find_videos([str(tmp_path / "a{0..3.tar")])
+
+
+@pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
+def test_tar_shard(tmp_path: Path, form: int) -> None:
+    long_name = "n" * 90 + "/" + "m" * 30
+    members = {
+        "000000001.mp4": b"first" * 1000,
+        "000000001.json": b"{}",
+        "../../000000000.webm": b"zero",
+        f"{long_name}.avi": b"long",
+        "._000000003.mp4": b"resource fork",
+    }
+    shard = make_tar(tmp_path / "00000.tar", members, form)
+    sources = find_videos([shard])
+    assert keys(sources) == ["../../000000000", "000000001", long_name]
+    assert [content(source) for source in sources] == [b"zero", b"first" * 1000, b"long"]
+    with sources[0].open() as copy:
+        assert "000000000" not in copy.name
+    assert not copy.exists()
+
+
+def test_shards_by_braces_and_in_folders(tmp_path: Path) -> None:
+    for shard in range(3):
+        make_tar(tmp_path / f"{shard:05d}.tar", {f"{shard}.mp4": b"x", f"{shard}.txt": b"y"})
+    assert keys(find_videos([f"{tmp_path}/{{00000..00002}}.tar"])) == ["0", "1", "2"]
+    assert keys(find_videos([tmp_path])) == ["0", "1", "2"]
+    with pytest.raises(InputError, match=r"no such file or folder: .*/00003\.tar"):
+        find_videos([f"{tmp_path}/{{00000..00003}}.tar"])
+    make(tmp_path, "literal/{a,b}.mp4")
+    assert keys(find_videos([tmp_path / "literal" / "{a,b}.mp4"])) == ["{a,b}"]
+
+
+def test_broken_tars(tmp_path: Path) -> None:
+    whole = make_tar(tmp_path / "whole.tar", {"a.mp4": bytes(3000)})
+    cut = tmp_path / "cut.tar"
+    cut.write_bytes(whole.read_bytes()[:1024])
+    with pytest.raises(InputError, match=r"cut\.tar"):
+        find_videos([cut])
+    make(tmp_path, "text.tar")
+    with pytest.raises(InputError, match="not a readable uncompressed tar"):
+        find_videos([tmp_path / "text.tar"])
+    with tarfile.open(tmp_path / "packed.tar", "w:gz") as tar:
+        tar.add(whole, "a.mp4")
+    with pytest.raises(InputError, match="not a readable uncompressed tar"):
+        find_videos([tmp_path / "packed.tar"])
+
+
+def test_tar_links_and_folders_are_no_videos(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        link = tarfile.TarInfo("link.mp4")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        tar.addfile(link)
+        folder = tarfile.TarInfo("folder.mp4")
+        folder.type = tarfile.DIRTYPE
+        tar.addfile(folder)
+    with pytest.raises(InputError, match="no video found"):
+        find_videos([tmp_path / "a.tar"])
