@@ -1,0 +1,42 @@
+"""The contrastive loss against its definition, written out as loops."""
+
+import math
+
+import pytest
+import torch
+from torch.nn import functional
+from vimpac.trainer.losses import TEMPERATURE, contrastive_loss
+
+
+def slow_contrastive_loss(first, second):
+    first, second = functional.normalize(first), functional.normalize(second)
+
+    def one_way(queries, positives):
+        total = 0.0
+        for i, query in enumerate(queries):
+            candidates = [float(query @ positive) for positive in positives]
+            candidates += [float(query @ other) for j, other in enumerate(queries) if j != i]
+            exponents = [math.exp(value / TEMPERATURE) for value in candidates]
+            total -= math.log(exponents[i] / sum(exponents))
+        return total / len(queries)
+
+    return TEMPERATURE * (one_way(first, second) + one_way(second, first))
+
+
+def test_equals_the_definition():
+    generator = torch.Generator().manual_seed(0)
+    first, second = torch.randn(2, 7, 16, generator=generator)
+    loss, _ = contrastive_loss(first, second)
+    assert float(loss) == pytest.approx(slow_contrastive_loss(first, second), abs=1e-5)
+
+
+def test_one_video_has_no_negatives():
+    loss, accuracy = contrastive_loss(torch.randn(1, 8), torch.randn(1, 8))
+    assert float(loss) == 0
+    assert float(accuracy) == 1
+
+
+def test_accuracy_counts_positives_that_come_first():
+    features = torch.eye(4)
+    assert float(contrastive_loss(features, features)[1]) == 1
+    assert float(contrastive_loss(features, features.roll(1, 0))[1]) == 0

@@ -1,0 +1,148 @@
+"""The spatio-temporal transformer over discrete tokens (VIMPAC, section 3.2)."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..datasets import mask_token, pad_token
+from .attention import AttentionBlock
+from .layout import parse_layout
+from .model_config import ModelConfig
+
+INIT_STD = 0.02
+
+
+TABLE_AXES = {
+    "factorised": ((0,), (1,), (2,)),
+    "temporal_spatial": ((0,), (1, 2)),
+    "full": ((0, 1, 2),),
+}
+"""Axes of `(T, H, W)` that each learned table spans."""
+
+
+class PositionTables(nn.Module):
+    """Learned positions of `(T, H, W)` grid places and of [CLS].
+
+    `factorised` sums a table an axis; `temporal_spatial` a table of frames and one of places;
+    `full` has a row for every token of the clip. A table alone is a `(*axes, d)` parameter.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.axes = TABLE_AXES[config.positions]
+        sizes = (config.frames, *config.grid)
+        self.cls = nn.Parameter(torch.empty(config.width))
+        self.tables = nn.ParameterList(
+            torch.empty(*(sizes[axis] for axis in axes), config.width) for axes in self.axes
+        )
+
+    def forward(self) -> Tensor:
+        """The summed tables, `(T, H, W, d)`, or sizes of 1 where an axis has none."""
+        total = None
+        for axes, table in zip(self.axes, self.tables, strict=True):
+            shape = [table.shape[axes.index(axis)] if axis in axes else 1 for axis in range(3)]
+            placed = table.reshape(*shape, -1)
+            total = placed if total is None else total + placed
+        assert total is not None
+        return total
+
+
+class Layer(nn.Module):
+    """Attention blocks in their order, then an MLP; [CLS] goes through the same weights."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.pre_norm = config.norm == "pre"
+        self.blocks = nn.ModuleList(
+            AttentionBlock(block, config) for block in parse_layout(config.layout)
+        )
+        self.expand = nn.Linear(config.width, config.mlp_width)
+        self.contract = nn.Linear(config.mlp_width, config.width)
+        self.norm = nn.LayerNorm(config.width, eps=1e-12)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, tokens: Tensor, cls: Tensor, padding: Tensor | None) -> tuple[Tensor, Tensor]:
+        """`(B, T, H, W, d)` tokens, `(B, d)` [CLS], `(B, T, H, W)` padding or none."""
+        for block in self.blocks:
+            tokens, cls = block(tokens, cls, padding)
+        return self._mlp(tokens), self._mlp(cls)
+
+    def _mlp(self, x: Tensor) -> Tensor:
+        inner = self.norm(x) if self.pre_norm else x
+        x = x + self.dropout(self.contract(functional.gelu(self.expand(inner))))
+        return x if self.pre_norm else self.norm(x)
+
+
+class Backbone(nn.Module):
+    """Tokens of clips to hidden states and [CLS].
+
+    Args:
+        config: the shape; `config.vocabulary` fixes [PAD] and [MASK].
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.pad = pad_token(config.vocabulary)
+        self.mask = mask_token(config.vocabulary)
+        self.embedding = nn.Embedding(config.rows, config.width)
+        self.cls = nn.Parameter(torch.empty(config.width))
+        self.positions = PositionTables(config)
+        self.input_norm = nn.LayerNorm(config.width, eps=1e-12)
+        self.dropout = nn.Dropout(config.dropout)
+        self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
+        self.output_norm = (
+            nn.LayerNorm(config.width, eps=1e-12) if config.norm == "pre" else nn.Identity()
+        )
+        self.apply(initialise)
+        self._initialise_own()
+
+    def forward(self, codes: Tensor, padding: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Encode clips.
+
+        Args:
+            codes: `(B, T, H, W)` int64, [MASK] and [PAD] included.
+            padding: `(B, T, H, W)` bool, true at [PAD]; see `padding_of`. None costs nothing.
+
+        Returns:
+            Hidden states `(B, T, H, W, d)` and [CLS] `(B, d)`.
+        """
+        tokens = self.dropout(self.input_norm(self.embedding(codes) + self.positions()))
+        cls = self.dropout(self.input_norm(self.cls + self.positions.cls))
+        cls = cls.expand(codes.shape[0], -1)
+        for layer in self.layers:
+            tokens, cls = layer(tokens, cls, padding)
+        return self.output_norm(tokens), self.output_norm(cls)
+
+    def padding_of(self, codes: Tensor) -> Tensor | None:
+        """Where `codes` are [PAD], or none where none is; call it before moving to a device."""
+        padding = codes == self.pad
+        return padding if bool(padding.any()) else None
+
+    def _initialise_own(self) -> None:
+        tables = list(self.positions.tables)
+        nn.init.normal_(self.cls, std=INIT_STD)
+        nn.init.normal_(self.positions.cls, std=INIT_STD)
+        for table in tables:
+            nn.init.normal_(table, std=INIT_STD / math.sqrt(len(tables)))
+        if self.config.norm == "pre":
+            self._scale_residual_outputs()
+
+    def _scale_residual_outputs(self) -> None:
+        outputs = [
+            linear
+            for layer in self.layers
+            for linear in [*(block.output for block in layer.blocks), layer.contract]  # type: ignore[union-attr]
+        ]
+        for linear in outputs:
+            nn.init.normal_(linear.weight, std=INIT_STD / math.sqrt(len(outputs)))
+
+
+def initialise(module: nn.Module) -> None:
+    """Linear and embedding weights N(0, 0.02), biases 0, norms 1 and 0."""
+    if isinstance(module, nn.Linear | nn.Embedding):
+        nn.init.normal_(module.weight, std=INIT_STD)
+    if isinstance(module, nn.Linear) and module.bias is not None:
+        nn.init.zeros_(module.bias)

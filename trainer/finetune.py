@@ -1,0 +1,168 @@
+"""Fine-tuning: a classifier on [CLS], from pre-trained weights or from scratch."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ..datasets import TRAIN, ClipLoader, RandomClips, TokenStore, labelled_split
+from .checkpoint import Run
+from .classifier import Classifier
+from .errors import TrainingError
+from .loop import Batch, LoopConfig, Outcome, StepReport, train
+from .model_config import ModelConfig
+from .optimizer import OptimizerConfig
+from .run_setup import prepare_run
+
+PAPER_BATCH = 128
+PAPER_OPTIMIZER = OptimizerConfig(lr=1e-4, weight_decay=0.01, betas=(0.9, 0.999), warmup_share=0.1)
+PAPER_EPOCHS = 50
+"""The paper's fine-tuning on its smaller data sets."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FinetuneConfig:
+    """A resolved fine-tuning run.
+
+    Attributes:
+        task: a name in `datasets.TASKS`.
+        classes: names in label order.
+        init: the pre-training run the weights came from; none is from scratch.
+        model: the backbone's shape.
+        optimizer, loop: see their classes.
+        batch_size: videos a step, one clip each.
+        stride: stored frames from one token frame of a clip to the next.
+        classifier_dropout: before the classifier.
+        workers: data loading processes; the data do not depend on it.
+    """
+
+    task: str
+    classes: tuple[str, ...]
+    init: str | None
+    model: ModelConfig
+    optimizer: OptimizerConfig
+    loop: LoopConfig
+    batch_size: int
+    stride: int = 1
+    classifier_dropout: float = 0.0
+    workers: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as JSON-ready values."""
+        return {**asdict(self), "model": self.model.to_dict()}
+
+
+def pretrained_model_config(init: Run, store: TokenStore) -> ModelConfig:
+    """The shape of a pre-training run's model, once it is known to fit the store's tokens.
+
+    Raises:
+        TrainingError: not a pre-training run, or made on tokens of another tokenizer or size.
+    """
+    config = init.config
+    if config["kind"] != "pretrain":
+        raise TrainingError(
+            f"{init.path} is a {config['kind']} run; --init takes a pre-training run"
+        )
+    model = ModelConfig.from_dict(config["model"])
+    before, now = config["tokens"]["tokenizer"], store.identity.tokenizer
+    if before["fingerprint"] != now.fingerprint:
+        raise TrainingError(
+            f"{init.path} was trained on tokens of {before['name']} "
+            f"({before['fingerprint'][:12]}), the store {store.path} holds tokens of {now.name} "
+            f"({now.fingerprint[:12]}): tokenize with the same tokenizer"
+        )
+    if tuple(model.grid) != tuple(store.identity.grid()):
+        raise TrainingError(
+            f"{init.path} was trained on a grid of {model.grid[0]} x {model.grid[1]} tokens, the "
+            f"store {store.path} has {store.identity.grid()[0]} x {store.identity.grid()[1]}: "
+            "tokenize at the same --size"
+        )
+    return model
+
+
+def finetune(
+    store: TokenStore,
+    run: Run,
+    config: FinetuneConfig,
+    *,
+    init: Run | None,
+    device: torch.device,
+    resume: bool = False,
+    on_report: Callable[[StepReport], None] | None = None,
+) -> Outcome:
+    """Train a classifier on the training split of a task.
+
+    Args:
+        store: tokens.
+        run: the folder to write; fresh, or one to go on with when `resume`.
+        config: resolved configuration.
+        init: the pre-training run to start from; none starts from scratch.
+        device: where to train.
+        resume: go on from the newest checkpoint, start where there is none.
+        on_report: called at every logged step.
+
+    Raises:
+        TrainingError: the weights do not fit, or the run exists and is not to be resumed.
+    """
+    split = labelled_split(config.task, store.keys, TRAIN, config.classes)
+    torch.manual_seed(config.loop.seed)
+    model = Classifier(config.model, len(config.classes), dropout=config.classifier_dropout)
+    if init is not None:
+        model.load_backbone(init.weights())
+    prepare_run(run, "finetune", config.to_dict(), store, resume=resume)
+    clips = RandomClips(
+        store,
+        frames=config.model.frames,
+        stride=config.stride,
+        seed=config.loop.seed,
+        clips=1,
+        indices=split.indices,
+        labels=split.labels,
+    )
+    return train(
+        model.to(device),
+        partial(classification_objective, model),
+        lambda start: ClipLoader(
+            clips,
+            batch_size=config.batch_size,
+            steps=config.loop.steps,
+            start_step=start,
+            workers=config.workers,
+        ),
+        run=run,
+        loop=config.loop,
+        optimizer_config=config.optimizer,
+        on_report=on_report,
+    )
+
+
+def classification_objective(
+    model: Classifier, batch: Batch, step: int
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Cross-entropy of a batch: `clips` `(n, 1, T, H, W)`, `label` `(n,)`."""
+    device = model.backbone.cls.device
+    labels = batch["label"].to(device, non_blocking=True)
+    logits = model(batch["clips"][:, 0].to(device, non_blocking=True)).float()
+    loss = functional.cross_entropy(logits, labels)
+    return loss, {"accuracy": (logits.argmax(1) == labels).float().mean()}
+
+
+def load_classifier(run: Run) -> Classifier:
+    """The model of a fine-tuning run, in evaluation mode, on the CPU.
+
+    Raises:
+        TrainingError: the run is a pre-training run, whose classifier would be untrained.
+    """
+    config = run.config
+    if config["kind"] != "finetune":
+        raise TrainingError(
+            f"{run.path} is a {config['kind']} run and has no trained classifier: "
+            f"fine-tune it first (vimpac finetune --init {run.path})"
+        )
+    model = Classifier(ModelConfig.from_dict(config["model"]), len(config["classes"]))
+    model.load_state_dict(run.weights())
+    return model.eval()

@@ -1,0 +1,64 @@
+"""What stands on the backbone: token prediction, contrastive projection, classification."""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .backbone import initialise
+from .model_config import ModelConfig
+
+
+class TokenHead(nn.Module):
+    """Hidden states to logits over the embedding's rows: linear, GELU, norm, tied embedding."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.transform = nn.Linear(config.width, config.width)
+        self.norm = nn.LayerNorm(config.width, eps=1e-12)
+        self.bias = nn.Parameter(torch.zeros(config.rows))
+        self.apply(initialise)
+
+    def forward(self, hidden: Tensor, embedding: Tensor) -> Tensor:
+        """`(M, d)` hidden states and the `(V + 5, d)` token embedding to `(M, V + 5)` logits."""
+        features = self.norm(functional.gelu(self.transform(hidden)))
+        return functional.linear(features, embedding, self.bias)
+
+
+class ContrastiveHead(nn.Module):
+    """[CLS] to the contrastive space: an MLP with batch norm and ReLU between its layers."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        widths = [config.width] + [config.projection_width] * (config.projection_layers - 1)
+        hidden = [
+            module
+            for inner, outer in pairwise(widths)
+            for module in (nn.Linear(inner, outer), nn.BatchNorm1d(outer), nn.ReLU())
+        ]
+        self.layers = nn.Sequential(
+            *hidden, nn.Linear(widths[-1], config.projection_output, bias=False)
+        )
+        self.apply(initialise)
+
+    def forward(self, cls: Tensor) -> Tensor:
+        """`(N, d)` to `(N, projection_output)`, not normalised."""
+        projected: Tensor = self.layers(cls)
+        return projected
+
+
+class ClassifierHead(nn.Module):
+    """[CLS] to class logits: dropout, then a linear layer that starts at zero."""
+
+    def __init__(self, width: int, classes: int, *, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(width, classes)
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, cls: Tensor) -> Tensor:
+        """`(N, d)` to `(N, classes)`."""
+        logits: Tensor = self.linear(self.dropout(cls))
+        return logits

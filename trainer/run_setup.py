@@ -1,0 +1,92 @@
+"""What every run does before its first step: settle its folder, its geometry and its origin."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..datasets import TokenStore
+from .checkpoint import CONFIG, Run, remove_leftovers, write_text
+from .errors import TrainingError
+
+RESUMABLE = {"workers"}
+"""Settings that a resumed run may change, as its result does not depend on them."""
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto`, `cpu`, `cuda` or `cuda:1` to a device.
+
+    Raises:
+        TrainingError: there is no such device here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise TrainingError(f"unknown device {name!r}: give auto, cpu, cuda or cuda:N") from None
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise TrainingError(
+            f"device {name!r} is not here: {torch.cuda.device_count()} CUDA devices"
+        )
+    return device
+
+
+def tokens_of(store: TokenStore, path: Path | str) -> dict[str, Any]:
+    """What a run records of the tokens it was trained on."""
+    identity = store.identity
+    return {
+        "path": str(path),
+        "tokenizer": identity.tokenizer.to_dict(),
+        "fps": identity.fps,
+        "size": identity.size,
+    }
+
+
+def prepare_run(
+    run: Run, kind: str, config: dict[str, Any], store: TokenStore, *, resume: bool
+) -> None:
+    """Make `run` ready to train: a new folder, or the same one to go on with.
+
+    Raises:
+        TrainingError: it holds a run and `resume` is off, or that run's settings differ.
+    """
+    resolved = json.loads(
+        json.dumps({"kind": kind, "tokens": tokens_of(store, store.path), **config})
+    )
+    if (run.path / CONFIG).exists():
+        if not resume:
+            raise TrainingError(
+                f"{run.path} already holds a run: --resume goes on with it, or give another --out"
+            )
+        _refuse_differences(run, resolved)
+        return
+    run.path.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(run.path)
+    if store.tokenizer_folder.is_dir():
+        shutil.copytree(store.tokenizer_folder, run.path / "tokenizer", dirs_exist_ok=True)
+    write_text(run.path / CONFIG, json.dumps(resolved, indent=2) + "\n")
+
+
+def _refuse_differences(run: Run, resolved: dict[str, Any]) -> None:
+    before, now = _flat(run.config), _flat(resolved)
+    differing = [
+        f"{name} {before.get(name)!r} -> {now.get(name)!r}"
+        for name in sorted(before.keys() | now.keys())
+        if name not in RESUMABLE and name != "tokens.path" and before.get(name) != now.get(name)
+    ]
+    if differing:
+        raise TrainingError(
+            f"{run.path} was started with other settings ({'; '.join(differing)}): "
+            "give the same ones to resume, or another --out"
+        )
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        nested = isinstance(value, dict)
+        flat.update(_flat(value, f"{prefix}{name}.") if nested else {prefix + name: value})
+    return flat
