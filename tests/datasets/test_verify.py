@@ -1,0 +1,70 @@
+"""Damage of every kind is found, and the shard at fault is named."""
+
+import random
+from pathlib import Path
+
+import pytest
+from vimpac.datasets import StoreError, TokenStore, verify
+from vimpac.datasets.files import files_below
+
+
+def shard_of(name: str) -> str | None:
+    """Name of the shard a file of a store belongs to."""
+    folder, _, rest = name.partition("/")
+    return rest[:6] if folder in ("shards", "commits") else None
+
+
+def test_a_whole_store_has_no_problems(store_path: Path) -> None:
+    TokenStore.open(store_path)  # builds the index, which is then verified as well
+    assert verify(store_path).to_dict() == {"ok": True, "problems": []}
+
+
+def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="not a token store"):
+        verify(tmp_path)
+
+
+def damage(path: Path, kind: str, rng: random.Random) -> None:
+    content = bytearray(path.read_bytes())
+    if kind == "flip":
+        content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+        path.write_bytes(content)
+    elif kind == "truncate":
+        path.write_bytes(content[: rng.randrange(len(content))])
+    else:
+        path.unlink()
+
+
+@pytest.mark.parametrize("kind", ["flip", "truncate", "delete"])
+def test_damage_is_found_and_its_shard_named(store_path: Path, kind: str) -> None:
+    TokenStore.open(store_path)
+    rng = random.Random(kind)
+    harmless = ("index.safetensors", "vimpac.json") if kind == "delete" else ()
+    files = {n: p for n, p in files_below(store_path).items() if n not in harmless}
+    for name, path in rng.choices(sorted(files.items()), k=30) + sorted(files.items()):
+        before = path.read_bytes()
+        damage(path, kind, rng)
+        report = verify(store_path)
+        path.write_bytes(before)
+        assert not report.ok, name
+        named = {problem.shard for problem in report.problems} - {None}
+        assert shard_of(name) is None or named == {shard_of(name)}, name
+    assert verify(store_path).ok
+
+
+def test_missing_shards_and_strange_files_are_found(store_path: Path) -> None:
+    (store_path / "commits" / "000002.json").unlink()
+    (store_path / "shards" / "000000.zarr" / "extra").touch()
+    found = {(problem.shard, problem.what) for problem in verify(store_path).problems}
+    assert found == {
+        ("000000", "extra is not in the commit record"),
+        ("000002", "not committed yet: resume `vimpac tokenize`"),
+    }
+
+
+def test_a_swapped_shard_is_found(store_path: Path) -> None:
+    one, other = (store_path / "shards" / f"00000{i}.zarr" for i in (0, 1))
+    one.rename(store_path / "shards" / "x")
+    other.rename(one)
+    (store_path / "shards" / "x").rename(other)
+    assert {problem.shard for problem in verify(store_path).problems} == {"000000", "000001"}
