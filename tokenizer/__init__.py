@@ -3,7 +3,8 @@
 from .images import read_images
 from .interface import Tokenizer, TokenizerError
 from .registry import load_tokenizer
-from .training import TokenizerTrainingConfig, TrainingStep, train_tokenizer
+from .training import train_tokenizer
+from .training_config import TokenizerTrainingConfig, TrainingStep
 from .vqvae import VQVAEConfig
 
 __all__ = [

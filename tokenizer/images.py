@@ -96,9 +96,10 @@ def _draw_crop(
 ) -> NDArray[np.uint8]:
     image = images[int(random.integers(len(images)))]
     shorter = min(image.size)
-    side = shorter ** (share := float(random.random())) * min(crop, shorter) ** (1 - share)
-    left, top = random.random(2) * (np.array(image.size) - side)
-    box = (float(left), float(top), float(left + side), float(top + side))
+    ratio = max(1.0, shorter / crop)
+    side = shorter / ratio ** float(random.random())
+    left, top = (random.random(2) * (np.array(image.size) - side)).tolist()
+    box = (left, top, min(left + side, image.width), min(top + side, image.height))
     square = image.resize((crop, crop), Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
     pixels = np.asarray(square, dtype=np.float32) / 255
     if random.random() < 0.5:

@@ -65,9 +65,8 @@ class MovingCodebook(nn.Module):
     count: Tensor
     total: Tensor
 
-    def __init__(self, vocabulary: int, channels: int, decay: float) -> None:
+    def __init__(self, vocabulary: int, channels: int) -> None:
         super().__init__()
-        self.decay = decay
         self.register_buffer("codebook", torch.zeros(vocabulary, channels))
         self.register_buffer("count", torch.zeros(vocabulary))
         self.register_buffer("total", torch.zeros(vocabulary, channels))
@@ -79,11 +78,14 @@ class MovingCodebook(nn.Module):
         self.total.copy_(codebook * mean_count)
 
     @torch.no_grad()
-    def update(self, latents: Tensor, codes: Tensor) -> None:
-        """Move each code towards the mean of the latents `(N, d)` that chose it."""
+    def update(self, latents: Tensor, codes: Tensor, rate: float) -> None:
+        """Move each code towards the mean of the latents `(N, d)` that chose it.
+
+        `rate` is the share of the averages that these latents replace.
+        """
         count, total = _sums(latents, codes, len(self.codebook))
-        self.count.lerp_(count, 1 - self.decay)
-        self.total.lerp_(total, 1 - self.decay)
+        self.count.lerp_(count, rate)
+        self.total.lerp_(total, rate)
         self.codebook.copy_(self.total / self.count.clamp_min(1e-6)[:, None])
 
     @torch.no_grad()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
@@ -21,87 +20,13 @@ from .images import RGBImage, check_images, digest_images, draw_crops
 from .interface import TokenizerError
 from .metrics import codebook_use, perplexity
 from .quantizer import MovingCodebook, k_means, nearest_codes, rotate_to
-from .vqvae import COMPRESSION, VQVAE, VQVAEConfig, channels_last, save_vqvae
+from .training_config import TokenizerTrainingConfig, TrainingStep
+from .vqvae import VQVAE, channels_last, save_vqvae
 from .weights_file import load_into, read_weights, write_weights
 
 _LATENTS_PER_CODE = 8  # latents k-means sees for each code
 _K_MEANS_ROUNDS = 10
 _FAR_STEP = 1 << 40  # draws that belong to no step of training start here
-
-
-@dataclass(frozen=True, kw_only=True)
-class TokenizerTrainingConfig:
-    """How to train a tokenizer.
-
-    Attributes:
-        steps: Optimiser steps.
-        seed: Of the initial weights and of every draw.
-        vocabulary: Number of codes.
-        batch_size: Crops a step.
-        crop: Side of the crops in pixels, a multiple of 8.
-        resume: Continue from `OUT.checkpoint` if it exists.
-        checkpoint_every: Steps between checkpoints.
-        unquantised_steps: First steps, without codes; k-means then gives the first codebook.
-        learning_rate: Peak of AdamW's rate; warmed up, then a cosine down to zero.
-        commitment: Weight of the pull of latents towards their codes.
-        noise: Highest standard deviation of noise added to the input, in [0, 1] pixel units.
-        codebook_decay: Of the codebook's moving averages, a step.
-        restart_share: Codes used less than this share of the mean are moved.
-        average_decay: Of the moving average of the weights, which is what is saved.
-        model: Sizes of the network; its vocabulary is replaced by `vocabulary`.
-    """
-
-    steps: int = 3000
-    seed: int = 0
-    vocabulary: int = 4096
-    batch_size: int = 16
-    crop: int = 64
-    resume: bool = False
-    checkpoint_every: int = 250
-    unquantised_steps: int = 200
-    learning_rate: float = 2e-3
-    commitment: float = 0.25
-    noise: float = 0.012
-    codebook_decay: float = 0.99
-    restart_share: float = 0.3
-    average_decay: float = 0.995
-    model: VQVAEConfig = field(default_factory=VQVAEConfig)
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be trained."""
-        for name in ("steps", "batch_size", "checkpoint_every"):
-            if getattr(self, name) < 1:
-                raise TokenizerError(f"{name} must be at least 1, not {getattr(self, name)}")
-        if self.crop < COMPRESSION or self.crop % COMPRESSION:
-            raise TokenizerError(f"crop must be a multiple of {COMPRESSION}, not {self.crop}")
-        if not 0 <= self.unquantised_steps < self.steps:
-            raise TokenizerError(
-                f"unquantised_steps ({self.unquantised_steps}) must be below steps ({self.steps})"
-            )
-        sizes = {**asdict(self.model), "vocabulary": self.vocabulary}
-        object.__setattr__(self, "model", VQVAEConfig(**sizes))
-
-    def identity(self) -> dict[str, object]:
-        """The fields that decide the trained weights."""
-        fields = asdict(self)
-        del fields["resume"], fields["checkpoint_every"]
-        return fields
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingStep:
-    """What one step did. PSNR is in dB on its own noisy batch; codes are those of its batch.
-
-    `codebook_use` is the share of codes whose moving count is above a tenth of the mean; both it
-    and `perplexity` are 0 while training is still unquantised.
-    """
-
-    step: int
-    steps: int
-    loss: float
-    psnr: float
-    codebook_use: float
-    perplexity: float
 
 
 def train_tokenizer(
@@ -162,7 +87,7 @@ class _Run:
             self.average = channels_last(VQVAE(config.model), device)
         self.average.load_state_dict(self.model.state_dict())
         sizes = (config.vocabulary, config.model.latent_channels)
-        self.codes = MovingCodebook(*sizes, config.codebook_decay).to(device)
+        self.codes = MovingCodebook(*sizes).to(device)
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=0.0, betas=(0.9, 0.99), weight_decay=1e-4
         )
@@ -202,7 +127,7 @@ class _Run:
         with torch.no_grad():
             codes = nearest_codes(rows, self.codes.codebook)
             chosen = self.codes.codebook[codes]
-            self.codes.update(rows, codes)
+            self.codes.update(rows, codes, self.config.codebook_rate * max(0.1, self._cosine()))
             if self.step < 0.8 * self.config.steps:  # then let every code settle
                 self.codes.restart(rows, self.config.restart_share, self._generator(self.step))
         batch, channels, height, width = latents.shape
@@ -211,9 +136,9 @@ class _Run:
 
     def _descend(self, loss: Tensor) -> None:
         for group in self.optimizer.param_groups:
-            group["lr"] = _learning_rate(self.step, self.config)
+            group["lr"] = self.config.learning_rate * self._cosine() * min(1, (self.step + 1) / 50)
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         decay = min(self.config.average_decay, (1 + self.step) / (10 + self.step))
@@ -222,6 +147,10 @@ class _Run:
             for average, current in pairs:
                 average.lerp_(current, 1 - decay)
             self.average.codebook.copy_(self.codes.codebook)
+
+    def _cosine(self) -> float:
+        """From 1 at the first step down to 0 after the last."""
+        return 0.5 * (1 + math.cos(math.pi * self.step / self.config.steps))
 
     @torch.no_grad()
     def _start_codebook(self) -> None:
@@ -306,11 +235,6 @@ def _reconstruction_loss(pixels: Tensor, clean: Tensor) -> Tensor:
     difference = pixels - clean
     gradients = difference.diff(dim=2).abs().mean() + difference.diff(dim=3).abs().mean()
     return 10 * difference.square().mean() + 0.5 * difference.abs().mean() + 0.25 * gradients
-
-
-def _learning_rate(step: int, config: TokenizerTrainingConfig) -> float:
-    warm_up = min(1.0, (step + 1) / 50)
-    return config.learning_rate * warm_up * 0.5 * (1 + math.cos(math.pi * step / config.steps))
 
 
 def _below(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

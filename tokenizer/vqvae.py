@@ -212,7 +212,8 @@ def load_vqvae(path: Path, *, device: str = "cpu") -> VQVAETokenizer:
     if (header.get("format"), header.get("version"), header.get("kind")) != ("tokenizer", 1, KIND):
         raise TokenizerError(f"{path}: not a tokenizer this version of vimpac can read")
     config = _parse_config(header.get("config"), path)
-    model = VQVAE(config)
+    with torch.device("meta"):
+        model = VQVAE(config)
     load_into(model, weights, path)
     return VQVAETokenizer(model, config, name=str(header.get("name", KIND)), device=device)
 
@@ -221,5 +222,5 @@ def _parse_config(fields: Any, path: Path) -> VQVAEConfig:
     try:
         pairs = {key: tuple(fields[key]) for key in ("encoder_channels", "decoder_channels")}
         return VQVAEConfig(**{**fields, **pairs})
-    except (TypeError, KeyError) as error:
-        raise TokenizerError(f"{path}: its configuration is not a VQ-VAE's ({error})") from error
+    except (TypeError, KeyError, TokenizerError) as error:
+        raise TokenizerError(f"{path}: its configuration cannot be used ({error})") from error

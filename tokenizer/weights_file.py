@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from .interface import TokenizerError
@@ -25,8 +25,9 @@ def write_weights(path: Path, header: Mapping[str, Any], weights: Mapping[str, T
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         tensors = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
-        save_file(tensors, temporary, metadata={_KEY: json.dumps(header, sort_keys=True)})
-        with temporary.open("rb") as file:
+        with temporary.open("xb") as file:
+            file.write(save(tensors, metadata={_KEY: json.dumps(header, sort_keys=True)}))
+            file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
     finally:
@@ -55,6 +56,8 @@ def read_weights(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 def load_into(module: torch.nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
     """Copy `weights` into `module`, whose names, shapes and types they must match exactly.
 
+    A module on the `meta` device is given memory only once everything fits.
+
     Raises:
         TokenizerError: A weight is missing, unknown, or of another shape or type.
     """
@@ -63,4 +66,6 @@ def load_into(module: torch.nn.Module, weights: Mapping[str, Tensor], path: Path
         have, want = weights.get(name), wanted.get(name)
         if have is None or want is None or (have.shape, have.dtype) != (want.shape, want.dtype):
             raise TokenizerError(f"{path}: weight '{name}' does not fit the configuration it names")
+    if any(weight.is_meta for weight in wanted.values()):
+        module.to_empty(device="cpu")
     module.load_state_dict(dict(weights))

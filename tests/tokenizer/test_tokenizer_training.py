@@ -1,0 +1,148 @@
+"""Training: it learns, it repeats itself, and a kill at any step changes nothing."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from vimpac.tokenizer import (
+    TokenizerError,
+    TokenizerTrainingConfig,
+    TrainingStep,
+    VQVAEConfig,
+    load_tokenizer,
+    read_images,
+    train_tokenizer,
+)
+from vimpac.tokenizer.images import RGBImage
+
+MODEL = VQVAEConfig(
+    latent_channels=4, encoder_channels=(16, 16), decoder_channels=(16, 16), blocks=1
+)
+
+
+def config(**changes: object) -> TokenizerTrainingConfig:
+    fields: dict[str, object] = {
+        "steps": 24,
+        "vocabulary": 32,
+        "batch_size": 4,
+        "crop": 32,
+        "unquantised_steps": 10,
+        "checkpoint_every": 5,
+        "learning_rate": 5e-3,
+        "model": MODEL,
+    }
+    return TokenizerTrainingConfig(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def images() -> list[RGBImage]:
+    """Smooth pictures of different sizes, one smaller than a crop."""
+    random = np.random.default_rng(0)
+    sizes = [(48, 64), (80, 40), (24, 30), (64, 64)]
+    coarse = [Image.fromarray(random.integers(256, size=(4, 4, 3), dtype=np.uint8)) for _ in sizes]
+    return [np.asarray(image.resize(size)) for image, size in zip(coarse, sizes, strict=True)]
+
+
+def test_training_lowers_the_loss_and_uses_codes(images: list[RGBImage], tmp_path: Path) -> None:
+    steps: list[TrainingStep] = []
+    settings = config(steps=80)
+    out = train_tokenizer(images, tmp_path / "a.safetensors", config=settings, on_step=steps.append)
+    assert [step.step for step in steps] == list(range(1, 81))
+    first, last = steps[:4], steps[-4:]
+    assert sum(step.loss for step in last) < 0.6 * sum(step.loss for step in first)
+    assert all(step.perplexity == 0 for step in steps[:10])
+    assert all(step.perplexity > 4 for step in last)
+    assert load_tokenizer(out).vocabulary == 32
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.safetensors"]
+
+
+def test_the_seed_decides_the_weights(images: list[RGBImage], tmp_path: Path) -> None:
+    def fingerprint(name: str, seed: int) -> str:
+        torch.rand(3)  # the global generator must not matter
+        out = train_tokenizer(images, tmp_path / name, config=config(seed=seed))
+        return load_tokenizer(out).fingerprint
+
+    assert fingerprint("a", 0) == fingerprint("b", 0) != fingerprint("c", 1)
+
+
+class Killed(Exception):
+    """Stands for kill -9: nothing of ours runs after it."""
+
+
+def kill_at(step: int) -> Callable[[TrainingStep], None]:
+    def on_step(report: TrainingStep) -> None:
+        if report.step == step:
+            raise Killed
+
+    return on_step
+
+
+def test_killed_twice_and_resumed_it_is_the_same(images: list[RGBImage], tmp_path: Path) -> None:
+    whole = train_tokenizer(images, tmp_path / "whole.safetensors", config=config())
+    out = tmp_path / "killed.safetensors"
+    for step in (7, 18):  # before and after the codebook begins; neither is a checkpoint's step
+        with pytest.raises(Killed):
+            train_tokenizer(images, out, config=config(resume=True), on_step=kill_at(step))
+    seen: list[TrainingStep] = []
+    train_tokenizer(images, out, config=config(resume=True), on_step=seen.append)
+    assert seen[0].step == 16
+    assert load_tokenizer(out).fingerprint == load_tokenizer(whole).fingerprint
+
+
+def test_a_checkpoint_of_another_run_is_refused(images: list[RGBImage], tmp_path: Path) -> None:
+    out = tmp_path / "a.safetensors"
+    with pytest.raises(Killed):
+        train_tokenizer(images, out, config=config(), on_step=kill_at(6))
+    with pytest.raises(TokenizerError, match="another configuration"):
+        train_tokenizer(images, out, config=config(resume=True, seed=3))
+    with pytest.raises(TokenizerError, match="other images"):
+        train_tokenizer(images[:2], out, config=config(resume=True))
+    with pytest.raises(TokenizerError, match="not a tokenizer"):
+        load_tokenizer(tmp_path / "a.safetensors.checkpoint")
+
+
+def test_bad_settings_are_refused() -> None:
+    for wrong in (
+        {"steps": 0},
+        {"crop": 20},
+        {"vocabulary": 1},
+        {"vocabulary": 65_536},
+        {"unquantised_steps": 24},
+        {"batch_size": 0},
+    ):
+        with pytest.raises(TokenizerError, match=next(iter(wrong))):
+            config(**wrong)
+
+
+def test_bad_images_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(TokenizerError, match="no images"):
+        train_tokenizer([], tmp_path / "a", config=config())
+    with pytest.raises(TokenizerError, match=r"image 0 must be uint8"):
+        train_tokenizer([np.zeros((8, 8), np.uint8)], tmp_path / "a", config=config())
+
+
+def test_a_loss_that_is_not_finite_stops(images: list[RGBImage], tmp_path: Path) -> None:
+    with pytest.raises(TokenizerError, match="not finite"):
+        train_tokenizer(images, tmp_path / "a", config=config(learning_rate=1e20))
+    assert not (tmp_path / "a").exists()
+
+
+def test_reading_images(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    Image.new("L", (40, 20), 7).save(tmp_path / "deep" / "b.png")
+    Image.new("RGBA", (200, 100), (9, 8, 7, 255)).save(tmp_path / "deep" / "a.WEBP", lossless=True)
+    (tmp_path / "deep" / "notes.txt").write_text("not an image")
+    read = read_images([tmp_path, tmp_path / "deep" / "b.png"], shorter_side=50)
+    assert [image.shape for image in read] == [(50, 100, 3), (20, 40, 3), (20, 40, 3)]
+    assert read[0][0, 0].tolist() == [9, 8, 7]
+    (tmp_path / "bad.png").write_bytes((tmp_path / "deep" / "b.png").read_bytes()[:40])
+    with pytest.raises(TokenizerError, match=r"bad\.png: not a whole image"):
+        read_images([tmp_path])
+    with pytest.raises(TokenizerError, match="no such file"):
+        read_images([tmp_path / "none"])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(TokenizerError, match="no images in this folder"):
+        read_images([tmp_path / "empty"])
