@@ -31,6 +31,8 @@ __all__ = [
 Frames = npt.NDArray[np.uint8]
 
 CONTAINERS = "mov,matroska,webm,avi,mpeg,mpegts,mpegvideo,flv,ogg,asf,gif"
+# Their stated length runs from time stamp 0, not from the first stream's start.
+_COUNTS_FROM_ZERO = ("matroska", "flv")
 _MAX_ASPECT = 16
 _HEADER_END = b"\n255\n"
 _INPUT = "file:INPUT"
@@ -159,7 +161,8 @@ class VideoReader:
         unknown. So a quarter of a second and two source frames are forgiven. Past that, the file
         is still whole if its sound reaches the stated end: it is just longer than the pictures.
 
-        More frames than stated are no fault: nothing is missing.
+        The last frame shown counts for 1 / fps, so less than that can be missing unseen. More
+        frames than stated are no fault.
         """
         if count == 0:
             raise VideoError("empty", "no frame could be decoded")
@@ -167,7 +170,9 @@ class VideoReader:
         if stated is None:
             return
         tolerance = 0.25 + 2.0 / (info.fps or 10.0)
-        needed = stated - max(start_seconds(log), 0.0) - tolerance
+        if info.container.startswith(_COUNTS_FROM_ZERO):
+            stated -= max(start_seconds(log), 0.0)
+        needed = stated - tolerance
         if end < needed and _end_of_sound(self.path, self.limits) < needed:
             detail = f"its frames end after {end:.2f} of the stated {stated:.2f} seconds"
             raise VideoError("truncated", detail)
@@ -198,6 +203,7 @@ def _open(path: Path, limits: ReadLimits) -> Any:
         format_whitelist=CONTAINERS,
         max_pixels=limits.max_pixels,
         threads=limits.threads,
+        reinit_filter=0,  # a change within the stream must not set the filters' clock back to 0
     )
 
 

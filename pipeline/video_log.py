@@ -31,6 +31,9 @@ _TELLING: tuple[tuple[re.Pattern[str], Reason], ...] = (
     (re.compile(r"exceeds specified max pixel count"), "too_large"),
     (re.compile(r"moov atom not found|partial file|ended prematurely|truncat"), "truncated"),
 )
+_FRAME_CHANGE = re.compile(
+    r"filter context - w: (\d+) h: (\d+) .*incoming frame - w: (\d+) h: (\d+) "
+)
 _VIDEO_STREAM = re.compile(
     r"Stream #0:\d+.*?: Video: (?P<codec>\w+).*?, (?P<width>\d+)x(?P<height>\d+)"
     r"(?:,? \[?SAR (?P<sar>\d+:\d+) DAR \d+:\d+\]?)?(?P<rest>[^\n]*)"
@@ -131,6 +134,11 @@ def error_lines(log: str) -> list[str]:
 
 def failure(log: str, *, returncode: int, frames: int) -> VideoError | None:
     """The error a finished run amounts to, or None when it wrote none."""
+    for change in _FRAME_CHANGE.findall(log):
+        width, height, new_width, new_height = map(int, change)
+        if width * new_height != height * new_width:  # would be squeezed into the first shape
+            detail = f"the picture changes from {width} x {height} to {new_width} x {new_height}"
+            return VideoError("corrupt", detail)
     errors = error_lines(log)
     if not errors and returncode == 0:
         return None

@@ -124,6 +124,14 @@ def test_times_count_from_the_first_frame(tmp_path: Path) -> None:
     assert numbers_shown(read_all(shifted, size=64)) == [0, 5, 10, 15, 20, 25, 30, 35]
 
 
+def quarter_turn(mp4: bytes) -> bytes:
+    """The same file, its track (not its movie) header asking for a rotation by 90 degrees."""
+    upright = np.array([1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30], dtype=">i4").tobytes()
+    turned = np.array([0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30], dtype=">i4").tobytes()
+    track = mp4.index(upright, mp4.index(b"tkhd"))
+    return mp4[:track] + turned + mp4[track + len(turned) :]
+
+
 def test_rotation_odd_sizes_and_pixel_aspect(tmp_path: Path) -> None:
     source = ("-f", "lavfi", "-i", "testsrc=s=101x51:r=5:d=2")
     odd = tmp_path / "odd.mkv"
@@ -134,9 +142,23 @@ def test_rotation_odd_sizes_and_pixel_aspect(tmp_path: Path) -> None:
     assert read_all(wide).shape == (4, 32, 127, 3)
     assert (probe(wide).width, probe(wide).height) == (202, 51)
     turned = tmp_path / "turned.mp4"
-    run("-display_rotation", "90", "-i", real_clip("bikes.mp4"), "-c", "copy", turned)
+    turned.write_bytes(quarter_turn(real_clip("bikes.mp4").read_bytes()))
     assert (probe(turned).width, probe(turned).height) == (272, 640)
     assert read_all(turned).shape == (20, 75, 32, 3)
+
+
+def test_size_changing_within_the_video(tmp_path: Path) -> None:
+    parts = {}
+    for size, start in (("64x64", "0"), ("96x96", "3"), ("96x64", "3")):
+        source = ("-f", "lavfi", "-i", f"testsrc=s={size}:r=10:d=3")
+        part = tmp_path / f"{size}.ts"
+        run(*source, "-pix_fmt", "yuv420p", "-output_ts_offset", start, part)
+        parts[size] = part.read_bytes()
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(parts["64x64"] + parts["96x96"])
+    assert read_all(joined).shape == (12, 32, 32, 3)
+    joined.write_bytes(parts["64x64"] + parts["96x64"])
+    assert refused(joined).detail == "the picture changes from 64 x 64 to 96 x 64"
 
 
 def test_center_crop_is_the_middle() -> None:
