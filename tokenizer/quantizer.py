@@ -1,7 +1,6 @@
-"""Vector quantisation: nearest codes, a codebook learned by moving averages, the rotation trick.
+"""Vector quantisation: nearest codes, and a codebook learned by moving averages.
 
-Sources: VQ-VAE with EMA codebook (van den Oord et al. 2017, appendix A.1); the rotation trick
-(Fifty et al. 2024, section 4). Shapes: N latents of d channels, V codes.
+Source: van den Oord et al. 2017, appendix A.1. Shapes: N latents of d channels, V codes.
 """
 
 from __future__ import annotations
@@ -25,27 +24,6 @@ def nearest_codes(latents: Tensor, codebook: Tensor) -> Tensor:
         for part in torch.split(latents, _ROWS)
     ]
     return torch.cat(rows) if rows else torch.zeros(0, dtype=torch.int64, device=latents.device)
-
-
-def rotate_to(latents: Tensor, codes: Tensor) -> Tensor:
-    """Equal to `codes`, with gradients carried to `latents` by rotation and rescaling.
-
-    The rotation that takes each latent onto its code is held constant, so that the gradient
-    keeps its angle to the vector it belongs to.
-
-    Args:
-        latents: `(N, d)`, what the encoder gave.
-        codes: `(N, d)`, the code vector each was replaced with.
-    """
-    with torch.no_grad():
-        latent_norm = latents.norm(dim=1, keepdim=True).clamp_min(1e-6)
-        code_norm = codes.norm(dim=1, keepdim=True).clamp_min(1e-6)
-        source, target = latents / latent_norm, codes / code_norm
-        middle = nn.functional.normalize(source + target, dim=1)
-        scale = code_norm / latent_norm
-    reflected = latents - 2 * (latents * middle).sum(dim=1, keepdim=True) * middle
-    rotated: Tensor = scale * (reflected + 2 * (latents * source).sum(dim=1, keepdim=True) * target)
-    return rotated
 
 
 def k_means(latents: Tensor, vocabulary: int, generator: torch.Generator, rounds: int) -> Tensor:

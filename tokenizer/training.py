@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from .images import RGBImage, check_images, digest_images, draw_crops
 from .interface import TokenizerError
 from .metrics import codebook_use, perplexity
-from .quantizer import MovingCodebook, k_means, nearest_codes, rotate_to
+from .quantizer import MovingCodebook, k_means, nearest_codes
 from .training_config import TokenizerTrainingConfig, TrainingStep
 from .vqvae import VQVAE, channels_last, save_vqvae
 from .weights_file import load_into, read_weights, write_weights
@@ -131,8 +131,9 @@ class _Run:
             if self.step < 0.8 * self.config.steps:  # then let every code settle
                 self.codes.restart(rows, self.config.restart_share, self._generator(self.step))
         batch, channels, height, width = latents.shape
-        rotated = rotate_to(rows, chosen).view(batch, height, width, channels)
-        return rotated.permute(0, 3, 1, 2), codes, F.mse_loss(rows, chosen)
+        through = rows + (chosen - rows).detach()  # straight through: gradients pass as they are
+        quantised = through.view(batch, height, width, channels).permute(0, 3, 1, 2)
+        return quantised, codes, F.mse_loss(rows, chosen)
 
     def _descend(self, loss: Tensor) -> None:
         for group in self.optimizer.param_groups:

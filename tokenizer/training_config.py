@@ -40,7 +40,7 @@ class TokenizerTrainingConfig:
     checkpoint_every: int = 250
     unquantised_steps: int = 200
     learning_rate: float = 2e-3
-    commitment: float = 0.25
+    commitment: float = 16.0
     noise: float = 0.012
     codebook_rate: float = 0.01
     restart_share: float = 0.3

@@ -1,28 +1,13 @@
 """Vector quantisation against its definitions."""
 
 import torch
-from vimpac.tokenizer.quantizer import MovingCodebook, k_means, nearest_codes, rotate_to
+from vimpac.tokenizer.quantizer import MovingCodebook, k_means, nearest_codes
 
 
 def test_nearest_is_nearest() -> None:
     torch.manual_seed(0)
     latents, codebook = torch.randn(5000, 4), torch.randn(64, 4)
     assert torch.equal(nearest_codes(latents, codebook), torch.cdist(latents, codebook).argmin(1))
-
-
-def test_rotation_gives_codes_and_rotates_gradients() -> None:
-    torch.manual_seed(0)
-    latents = torch.randn(10, 6, requires_grad=True)
-    codes, gradient = torch.randn(10, 6), torch.randn(10, 6)
-    out = rotate_to(latents, codes)
-    torch.testing.assert_close(out, codes)
-    out.backward(gradient)  # type: ignore[no-untyped-call]
-    assert latents.grad is not None
-    # A scaled rotation: norms scale by |code| / |latent|, angles to the vector are kept.
-    scale = codes.norm(dim=1) / latents.detach().norm(dim=1)
-    torch.testing.assert_close(latents.grad.norm(dim=1), scale * gradient.norm(dim=1))
-    before = torch.cosine_similarity(codes, gradient)
-    torch.testing.assert_close(torch.cosine_similarity(latents.detach(), latents.grad), before)
 
 
 def test_k_means_finds_clusters() -> None:
