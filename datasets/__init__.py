@@ -2,7 +2,7 @@
 
 from .build import commit_shard, committed, create_store, failures
 from .clips import ClipBatch, EvaluationClips, EvaluationSample, RandomClips
-from .commit import CommitRecord, VideoFailure
+from .commit import CommitRecord, VideoFailure, read_commit
 from .errors import StoreError
 from .identity import StoreIdentity, TokenizerIdentity, read_identity
 from .loader import ClipLoader, evaluation_loader
@@ -20,16 +20,28 @@ from .sampling import (
 )
 from .shard import SourceInfo
 from .store import TokenStore
+from .tasks import (
+    TASKS,
+    TRAIN,
+    VALIDATION,
+    LabelledSplit,
+    TaskError,
+    labelled_split,
+)
 from .verify import Problem, VerifyReport, verify
 from .writer import ShardWriter, WrittenShard
 
 __all__ = [
     "SPECIAL_TOKENS",
+    "TASKS",
+    "TRAIN",
+    "VALIDATION",
     "ClipBatch",
     "ClipLoader",
     "CommitRecord",
     "EvaluationClips",
     "EvaluationSample",
+    "LabelledSplit",
     "Plan",
     "PlanItem",
     "Problem",
@@ -38,6 +50,7 @@ __all__ = [
     "SourceInfo",
     "StoreError",
     "StoreIdentity",
+    "TaskError",
     "TokenStore",
     "TokenizerIdentity",
     "VerifyReport",
@@ -51,10 +64,12 @@ __all__ = [
     "evaluation_loader",
     "evenly_spaced_starts",
     "failures",
+    "labelled_split",
     "make_plan",
     "mask_token",
     "pad_token",
     "random_starts",
+    "read_commit",
     "read_identity",
     "read_plan",
     "sample_rng",

@@ -134,9 +134,9 @@ def _update(
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     norm = nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
-    if not math.isfinite(float(loss)) or not math.isfinite(float(norm)):
+    if not math.isfinite(loss.item()) or not math.isfinite(norm.item()):
         raise TrainingError(
-            f"step {step + 1}: loss {float(loss):.4g}, gradient norm {float(norm):.4g}: not "
+            f"step {step + 1}: loss {loss.item():.4g}, gradient norm {norm.item():.4g}: not "
             "finite; the last checkpoint is kept: resume with a lower --lr"
         )
     for group in optimizer.param_groups:
@@ -196,13 +196,13 @@ class _Log:
         self._steps += 1
         self._videos += videos
         for name, value in figures.items():
-            self._sums[name] = self._sums.get(name, 0.0) + float(value.detach())
+            self._sums[name] = self._sums.get(name, 0.0) + value.detach()
         if step % self._loop.log_every == 0 or step == self._loop.steps:
             self._report(step, rate)
 
     def _report(self, step: int, rate: float) -> None:
         seconds = time.perf_counter() - self._since
-        figures = {name: total / self._steps for name, total in self._sums.items()} | {
+        figures = {name: float(total) / self._steps for name, total in self._sums.items()} | {
             "lr": rate,
             "videos_per_second": self._videos / seconds,
             "data_wait_share": self._waited / seconds,
@@ -214,7 +214,7 @@ class _Log:
         self._begin()
 
     def _begin(self) -> None:
-        self._sums: dict[str, float] = {}
+        self._sums: dict[str, Tensor | float] = {}
         self._steps = self._videos = 0
         self._waited = 0.0
         self._since = time.perf_counter()

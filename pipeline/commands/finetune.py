@@ -1,0 +1,119 @@
+"""`vimpac finetune`: stage 2, from a backbone to a classifier."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ...datasets import TRAIN, TokenStore, labelled_split
+from ...trainer import (
+    FinetuneConfig,
+    ModelConfig,
+    Run,
+    TrainingError,
+    choose_device,
+    model_config,
+    pretrained_model_config,
+)
+from ...trainer import finetune as run_finetune
+from ...trainer.finetune import PAPER_BATCH, PAPER_EPOCHS, PAPER_OPTIMIZER
+from . import options
+from .training import (
+    RUNS,
+    batch_for,
+    default_preset,
+    find_tokens,
+    finish,
+    latest_pretraining,
+    loop_for,
+    optimizer_for,
+    steps_for,
+    training_progress,
+)
+
+SCRATCH = "scratch"
+
+
+def finetune(
+    task: Annotated[str, typer.Option(help="motion or folder.")],
+    tokens: options.TokensOption = None,
+    init: Annotated[
+        str | None,
+        typer.Option(help="A pre-training run, or scratch; the newest run below runs/."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The run's folder; runs/TASK.")] = None,
+    preset: options.Preset = None,
+    frames: Annotated[int | None, typer.Option(help="Token frames of a clip; as --init.")] = None,
+    stride: Annotated[int, typer.Option(help="Stored frames a token frame.")] = 1,
+    epochs: options.Epochs = None,
+    steps: options.Steps = None,
+    batch_size: options.BatchSize = None,
+    lr: options.LearningRate = None,
+    seed: options.Seed = 0,
+    device: options.Device = "auto",
+    workers: options.Workers = 0,
+    checkpoint_every: options.CheckpointEvery = None,
+    resume: options.Resume = False,
+    json: options.Json = False,
+) -> None:
+    """Fine-tune a classifier on a labelled task, from pre-trained weights or from scratch."""
+    where = choose_device(device)
+    store = TokenStore.open(find_tokens(tokens, task))
+    split = labelled_split(task, store.keys, TRAIN)
+    start = find_init(init)
+    batch = batch_for(batch_size, PAPER_BATCH, len(split), where)
+    config = FinetuneConfig(
+        task=task,
+        classes=split.classes,
+        init=str(start.path) if start else None,
+        model=model_for(store, start, preset or default_preset(where), frames),
+        optimizer=optimizer_for(PAPER_OPTIMIZER, lr, batch, PAPER_BATCH),
+        loop=loop_for(
+            steps or steps_for(epochs or PAPER_EPOCHS, len(split), batch), seed, checkpoint_every
+        ),
+        batch_size=batch,
+        stride=stride,
+        workers=workers,
+    )
+    run = Run(out or RUNS / task)
+    with training_progress(f"finetune {task}", config.loop.steps) as report:
+        outcome = run_finetune(
+            store, run, config, init=start, device=where, resume=resume, on_report=report
+        )
+    finish(run, outcome, as_json=json)
+
+
+def find_init(given: str | None) -> Run | None:
+    """The pre-training run to start from; none for `scratch`.
+
+    Raises:
+        TrainingError: none was given and none is found.
+    """
+    if given == SCRATCH:
+        return None
+    path = Path(given) if given is not None else latest_pretraining()
+    if path is None:
+        raise TrainingError(
+            "no pre-training run below runs/: run `vimpac pretrain` first, name one with --init, "
+            "or give --init scratch"
+        )
+    return Run(path)
+
+
+def model_for(store: TokenStore, init: Run | None, preset: str, frames: int | None) -> ModelConfig:
+    """The model's shape: that of the pre-training run, or a preset from scratch.
+
+    Raises:
+        TrainingError: the pre-trained model does not fit the store or the clip length.
+    """
+    if init is None:
+        config = model_config(preset, store.identity.vocabulary, grid=store.identity.grid())
+        return replace(config, frames=frames or config.frames)
+    config = pretrained_model_config(init, store)
+    if frames not in (None, config.frames):
+        raise TrainingError(
+            f"{init.path} was pre-trained on clips of {config.frames} frames, not {frames}: "
+            "leave --frames out"
+        )
+    return config

@@ -1,0 +1,70 @@
+"""`vimpac tokenizer`: train and inspect tokenizers."""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from ...tokenizer import (
+    TokenizerTrainingConfig,
+    TrainingStep,
+    load_tokenizer,
+    read_images,
+    train_tokenizer,
+)
+from ..console import emit, note, progress
+from ..training_frames import read_training_images
+from .options import Device, Json, Resume, Seed
+
+app = typer.Typer(help="Tokenizers: train one, tell what it is.", no_args_is_help=True)
+
+
+@app.command()
+def info(
+    tokenizer: Annotated[str, typer.Argument(help="default, or a tokenizer's path.")] = "default",
+    json: Json = False,
+) -> None:
+    """Say which tokenizer this is."""
+    loaded = load_tokenizer(tokenizer)
+    document = {
+        "name": loaded.name,
+        "fingerprint": loaded.fingerprint,
+        "vocabulary": loaded.vocabulary,
+        "compression": loaded.compression,
+    }
+    emit(document, as_json=json, title=tokenizer)
+
+
+@app.command()
+def train(
+    media: Annotated[list[Path], typer.Argument(help="Images, videos, folders of them.")],
+    out: Annotated[Path, typer.Option(help="The .safetensors file to write.")],
+    steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 3000,
+    vocabulary: Annotated[int, typer.Option(help="Number of codes.")] = 4096,
+    batch_size: Annotated[int, typer.Option(help="Crops a step.")] = 16,
+    crop: Annotated[int, typer.Option(help="Side of the crops in pixels.")] = 64,
+    seed: Seed = 0,
+    device: Device = "cpu",
+    resume: Resume = False,
+    json: Json = False,
+) -> None:
+    """Train a VQ-VAE on photographs and video frames."""
+    config = TokenizerTrainingConfig(
+        steps=steps,
+        seed=seed,
+        vocabulary=vocabulary,
+        batch_size=batch_size,
+        crop=crop,
+        resume=resume,
+    )
+    images = read_training_images(media)
+    note(f"training on {len(images)} pictures")
+    with progress("train tokenizer", steps) as update:
+
+        def on_step(step: TrainingStep) -> None:
+            text = f"PSNR {step.psnr:.1f} dB, codes used {step.codebook_use:.0%}"
+            update(step.step, text)
+
+        train_tokenizer(images, out, config=config, on_step=on_step, device=device)
+    emit({"tokenizer": str(out), "steps": steps}, as_json=json, title="trained")

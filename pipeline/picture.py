@@ -1,0 +1,117 @@
+"""One picture of what tokens keep and what the model knows: frames, codes, mask, fill-in."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from ..datasets import evenly_spaced_starts, mask_token
+from ..tokenizer import Tokenizer
+from ..trainer import PretrainModel, block_mask
+from .errors import PipelineError
+from .tokenize import encode_frames
+from .video import center_crop, read_frames
+
+ROWS = ("original", "from its tokens", "masked", "filled in by the model")
+GREY = 128
+SIDE = 160
+"""Shown size of a frame in pixels."""
+LABEL, GAP = 24, 6
+
+Frames = NDArray[np.uint8]
+
+
+def draw_fill_in(
+    videos: Sequence[Path],
+    model: PretrainModel,
+    tokenizer: Tokenizer,
+    out: Path,
+    *,
+    fps: float,
+    size: int,
+    boxes: int = 5,
+) -> Path:
+    """Draw, for the middle clip of each video, its frames, reconstruction, mask and fill-in.
+
+    Args:
+        videos: video files.
+        model: a pre-trained model in evaluation mode, on the CPU.
+        tokenizer: the one its tokens came from.
+        out: the PNG to write.
+        fps: frames a second of the clip.
+        size: frame side in pixels, as trained on.
+        boxes: boxes of the mask.
+
+    Raises:
+        PipelineError: a video is shorter than a clip.
+        VideoError: a video cannot be read.
+    """
+    strips = [
+        strip
+        for place, video in enumerate(videos)
+        for strip in clip_strips(middle_clip(video, model, fps, size), model, tokenizer, boxes, place)
+    ]
+    canvas = compose(strips, ROWS * len(videos))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    canvas.save(out)
+    return out
+
+
+def middle_clip(video: Path, model: PretrainModel, fps: float, size: int) -> Frames:
+    """The frames `(T, H, W, 3)` of the clip in the middle of a video."""
+    batches = read_frames(video, fps=fps, size=size)
+    frames = np.concatenate([center_crop(batch, size) for batch in batches])
+    length = model.config.frames
+    if len(frames) < length:
+        raise PipelineError(f"{video} has {len(frames)} frames at {fps:g} fps, fewer than {length}")
+    start = int(evenly_spaced_starts(len(frames), length, 3)[1])
+    return frames[start : start + length]
+
+
+@torch.inference_mode()
+def clip_strips(
+    frames: Frames, model: PretrainModel, tokenizer: Tokenizer, boxes: int, seed: int
+) -> list[Frames]:
+    """The four rows of a clip, `(T, H, W, 3)` each, in the order of `ROWS`."""
+    codes = torch.from_numpy(encode_frames(frames, tokenizer).astype(np.int64))
+    mask = block_mask(torch.tensor([seed]), tuple(codes.shape), boxes)[0]  # type: ignore[arg-type]
+    filled = codes.masked_scatter(mask, predicted(model, codes, mask))
+    seen = decode(tokenizer, codes)
+    hidden = mask.repeat_interleave(tokenizer.compression, 1)
+    hidden = hidden.repeat_interleave(tokenizer.compression, 2)
+    masked = np.where(hidden[..., None].numpy(), np.uint8(GREY), seen)
+    return [frames, seen, masked, decode(tokenizer, filled)]
+
+
+def predicted(model: PretrainModel, codes: Tensor, mask: Tensor) -> Tensor:
+    """The likeliest code at each masked place of `(T, h, w)` codes, `(M,)`."""
+    hidden_codes = codes.masked_fill(mask, mask_token(model.config.vocabulary))
+    hidden, _ = model.backbone(hidden_codes[None])
+    logits = model.token_logits(hidden[0][mask])
+    return logits[:, : model.config.vocabulary].argmax(1)
+
+
+def decode(tokenizer: Tokenizer, codes: Tensor) -> Frames:
+    """Codes `(T, h, w)` to frames `(T, H, W, 3)` uint8."""
+    return tokenizer.decode(codes).permute(0, 2, 3, 1).numpy()
+
+
+def compose(strips: Sequence[Frames], labels: Sequence[str]) -> Image.Image:
+    """Lay strips of frames under one another, each below its label."""
+    columns = len(strips[0])
+    width = columns * (SIDE + GAP) + GAP
+    height = len(strips) * (SIDE + LABEL + GAP) + GAP
+    canvas = Image.new("RGB", (width, height), "white")
+    draw = ImageDraw.Draw(canvas)
+    font = ImageFont.load_default(size=15)
+    for row, (strip, label) in enumerate(zip(strips, labels, strict=True)):
+        top = GAP + row * (SIDE + LABEL + GAP)
+        draw.text((GAP, top), label, fill="black", font=font)
+        for column, frame in enumerate(strip):
+            shown = Image.fromarray(frame).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+            canvas.paste(shown, (GAP + column * (SIDE + GAP), top + LABEL))
+    return canvas
