@@ -18,6 +18,7 @@ from .sampling import (
     sample_rng,
     take_clip,
 )
+from .selection import select_videos
 from .shard import SourceInfo
 from .store import TokenStore
 from .tasks import (
@@ -73,6 +74,7 @@ __all__ = [
     "read_identity",
     "read_plan",
     "sample_rng",
+    "select_videos",
     "take_clip",
     "verify",
 ]

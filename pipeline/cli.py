@@ -17,6 +17,7 @@ from .commands.evaluate import evaluate
 from .commands.finetune import finetune
 from .commands.predict import predict
 from .commands.pretrain import pretrain
+from .commands.preview import preview
 from .commands.tokenize import tokenize
 from .errors import PipelineError
 
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (tokenize, pretrain, finetune, evaluate, predict, demo):
+for command in (tokenize, pretrain, finetune, evaluate, predict, preview, demo):
     app.command()(command)
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(tokenizer.app, name="tokenizer")

@@ -14,7 +14,7 @@ from ..tokenizer import Tokenizer
 from ..trainer import PretrainModel, block_mask
 from .errors import PipelineError
 from .tokenize import encode_frames
-from .video import center_crop, read_frames
+from .video import VideoReader, center_crop
 
 ROWS = ("original", "from its tokens", "masked", "filled in by the model")
 GREY = 128
@@ -53,7 +53,9 @@ def draw_fill_in(
     strips = [
         strip
         for place, video in enumerate(videos)
-        for strip in clip_strips(middle_clip(video, model, fps, size), model, tokenizer, boxes, place)
+        for strip in clip_strips(
+            middle_clip(video, model, fps, size), model, tokenizer, boxes, place
+        )
     ]
     canvas = compose(strips, ROWS * len(videos))
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +65,7 @@ def draw_fill_in(
 
 def middle_clip(video: Path, model: PretrainModel, fps: float, size: int) -> Frames:
     """The frames `(T, H, W, 3)` of the clip in the middle of a video."""
-    batches = read_frames(video, fps=fps, size=size)
+    batches = VideoReader(video, fps=fps, size=size).frames()
     frames = np.concatenate([center_crop(batch, size) for batch in batches])
     length = model.config.frames
     if len(frames) < length:

@@ -32,8 +32,8 @@ from ..datasets import (
 from ..tokenizer import Tokenizer
 from .errors import PipelineError
 from .inputs import VideoSource, find_videos
-from .video import center_crop, read_frames
-from .video_log import VideoError, VideoInfo
+from .video import VideoReader, center_crop
+from .video_log import VideoError
 
 LARGEST_SHARD = 2048
 """Videos of a shard; a ten-second video at 2 fps and 128 px is some 5 KB of codes."""
@@ -113,7 +113,9 @@ def plan_job(config: TokenizeConfig, tokenizer: Tokenizer) -> TokenizeJob:
     spread = -(-len(sources) // SMALLEST_SHARDS)
     size = config.videos_per_shard or min(LARGEST_SHARD, spread)
     plan = make_plan([PlanItem(key=s.key, source=planned_source(s)) for s in sources], size)
-    create_store(config.out, store_identity(config, tokenizer), plan, lambda folder: save(tokenizer, folder))
+    create_store(
+        config.out, store_identity(config, tokenizer), plan, lambda folder: save(tokenizer, folder)
+    )
     shards = tuple(tuple(sources[at : at + size]) for at in range(0, len(sources), size))
     return TokenizeJob(config=config, shards=shards)
 
@@ -201,10 +203,9 @@ def encode_video(
     Raises:
         VideoError: the video cannot be read whole.
     """
-    infos: list[VideoInfo] = []
-    frames = read_frames(path, fps=fps, size=size, on_info=infos.append)
-    codes = [encode_frames(center_crop(batch, size), tokenizer) for batch in frames]
-    (info,) = infos
+    reader = VideoReader(path, fps=fps, size=size)
+    codes = [encode_frames(center_crop(batch, size), tokenizer) for batch in reader.frames()]
+    info = reader.info
     source = SourceInfo(fps=info.fps, width=info.width, height=info.height)
     return np.concatenate(codes), source
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ..tokenizer import TokenizerError, read_images
 from .console import note
 from .inputs import InputError, find_videos
-from .video import read_frames
+from .video import VideoReader
 from .video_log import VideoError
 
 FRAMES_A_SECOND = 1.0
@@ -56,8 +56,8 @@ def _frames_at(path: Path) -> list[NDArray[np.uint8]]:
     for source in sources:
         try:
             with source.open() as file:
-                for batch in read_frames(file, fps=FRAMES_A_SECOND, size=FRAME_SIDE):
-                    frames += list(batch)
+                reader = VideoReader(file, fps=FRAMES_A_SECOND, size=FRAME_SIDE)
+                frames += [frame for batch in reader.frames() for frame in batch]
         except VideoError as error:
             note(f"left out: {source}: {error.reason} ({error.detail})")
     return frames

@@ -3,7 +3,12 @@
 from .checkpoint import Run, read_tensors
 from .classifier import Classifier
 from .errors import TrainingError
-from .evaluate import classify_clips, evaluate_classifier, evaluate_pretraining
+from .evaluate import (
+    classify_clips,
+    evaluate_classifier,
+    evaluate_pretraining,
+    load_pretrained,
+)
 from .finetune import FinetuneConfig, finetune, load_classifier, pretrained_model_config
 from .inspection import model_info
 from .loop import LoopConfig, Outcome, StepReport, read_metrics
@@ -38,6 +43,7 @@ __all__ = [
     "iid_mask",
     "load_classifier",
     "load_original",
+    "load_pretrained",
     "mean_mask_share",
     "model_config",
     "model_info",

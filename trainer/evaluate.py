@@ -16,6 +16,7 @@ from ..datasets import (
     evenly_spaced_starts,
     labelled_split,
     pad_token,
+    select_videos,
     take_clip,
 )
 from .checkpoint import Run
@@ -106,7 +107,13 @@ def evaluate_classifier(
 
 @torch.inference_mode()
 def evaluate_pretraining(
-    run: Run, store: TokenStore, *, device: torch.device, batch_size: int = 16, rounds: int = 4
+    run: Run,
+    store: TokenStore,
+    *,
+    only: str | None = None,
+    device: torch.device,
+    batch_size: int = 16,
+    rounds: int = 4,
 ) -> dict[str, Any]:
     """How well a pre-trained run predicts masked tokens of videos it has not seen.
 
@@ -114,7 +121,8 @@ def evaluate_pretraining(
 
     Args:
         run: a pre-training run.
-        store: tokens of held-out videos.
+        store: tokens, of held-out videos or with `only` to choose them.
+        only: pattern of keys to take, see `datasets.select_videos`; none takes all.
         device: where to compute.
         batch_size: videos a step.
         rounds: draws of each video.
@@ -128,10 +136,15 @@ def evaluate_pretraining(
     """
     model, config = load_pretrained(run).to(device), run.config
     refuse_other_tokens(config, store)
+    indices = select_videos(store.keys, only=only)
     drawn = RandomClips(
-        store, frames=model.config.frames, stride=config["stride"], seed=EVALUATION_SEED
+        store,
+        frames=model.config.frames,
+        stride=config["stride"],
+        seed=EVALUATION_SEED,
+        indices=indices,
     )
-    steps = -(-rounds * len(store) // batch_size)
+    steps = -(-rounds * len(indices) // batch_size)
     batches = ClipLoader(drawn, batch_size=batch_size, steps=steps)
     right = masked = 0.0
     losses: list[Tensor] = []
@@ -145,7 +158,7 @@ def evaluate_pretraining(
         masked += output.masked
         counts += torch.bincount(clips[mask].cpu(), minlength=model.config.rows)
     return {
-        "videos": len(store),
+        "videos": len(indices),
         "masked_tokens": int(masked),
         "masked_token_loss": float(torch.stack(losses).sum()) / masked,
         "masked_token_accuracy": right / masked,

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..datasets import ClipLoader, RandomClips, TokenStore
+from ..datasets import ClipLoader, RandomClips, TokenStore, select_videos
 from .checkpoint import Run
 from .errors import TrainingError
 from .loop import Batch, LoopConfig, Outcome, StepReport, train
@@ -34,6 +34,7 @@ class PretrainConfig:
         batch_size: videos a step, two clips each.
         stride: stored frames from one token frame of a clip to the next.
         max_distance: largest distance in stored frames between the two clips; none is no limit.
+        exclude: pattern of keys to leave out, see `datasets.select_videos`; none takes all.
         mask_boxes: boxes of a clip's block mask.
         contrastive_weight: weight of the contrastive loss beside the token loss.
         codebook_embedding: start the token embedding from the tokenizer's codebook, see
@@ -47,6 +48,7 @@ class PretrainConfig:
     batch_size: int
     stride: int = 1
     max_distance: int | None = None
+    exclude: str | None = None
     mask_boxes: int = 5
     contrastive_weight: float = 1.0
     codebook_embedding: bool = False
@@ -72,7 +74,7 @@ def pretrain(
     codebook: Tensor | None = None,
     on_report: Callable[[StepReport], None] | None = None,
 ) -> Outcome:
-    """Pre-train on every video of `store`, leaving configuration, metrics and checkpoints in `run`.
+    """Pre-train on the videos of `store`, leaving configuration, metrics and checkpoints in `run`.
 
     Args:
         store: tokens.
@@ -97,6 +99,7 @@ def pretrain(
         stride=config.stride,
         seed=config.loop.seed,
         max_distance=config.max_distance,
+        indices=select_videos(store.keys, exclude=config.exclude),
     )
     return train(
         model.to(device),

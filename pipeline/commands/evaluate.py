@@ -16,6 +16,9 @@ def evaluate(
     run: options.Run,
     tokens: options.TokensOption = None,
     split: Annotated[str, typer.Option(help="Of the task: train or validation.")] = "validation",
+    only: Annotated[
+        str | None, typer.Option(help="Of a pre-trained run: keys, as '*/validation/*'.")
+    ] = None,
     clips: Annotated[int, typer.Option(help="Clips evenly spaced in a video.")] = 10,
     device: options.Device = "auto",
     json: options.Json = False,
@@ -27,7 +30,7 @@ def evaluate(
     trained, where = TrainingRun(run), choose_device(device)
     store = TokenStore.open(tokens or Path(trained.config["tokens"]["path"]))
     if trained.config["kind"] == "pretrain":
-        report = evaluate_pretraining(trained, store, device=where)
+        report = evaluate_pretraining(trained, store, only=only, device=where)
     else:
         report = evaluate_classifier(trained, store, split=split, clips=clips, device=where)
     emit(report, as_json=json, title=f"{run} on {store.path}")

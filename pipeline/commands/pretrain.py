@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ...datasets import TokenStore
+from ...datasets import TokenStore, select_videos
 from ...tokenizer import load_tokenizer
 from ...trainer import (
     PretrainConfig,
@@ -38,6 +38,9 @@ def pretrain(
     layout: options.Layout = None,
     frames: options.Frames = 5,
     stride: Annotated[int, typer.Option(help="Stored frames a token frame.")] = 1,
+    exclude: Annotated[
+        str | None, typer.Option(help="Keys to leave out, for instance '*/validation/*'.")
+    ] = None,
     epochs: options.Epochs = None,
     steps: options.Steps = None,
     batch_size: options.BatchSize = None,
@@ -57,7 +60,8 @@ def pretrain(
     """Pre-train by block-masked token prediction and contrastive learning."""
     where = choose_device(device)
     store = TokenStore.open(find_tokens(tokens))
-    batch = batch_for(batch_size, PAPER_BATCH, len(store), where)
+    videos = len(select_videos(store.keys, exclude=exclude))
+    batch = batch_for(batch_size, PAPER_BATCH, videos, where)
     changes: dict[str, Any] = {"frames": frames, "grid": store.identity.grid()}
     config = PretrainConfig(
         model=model_config(
@@ -67,10 +71,11 @@ def pretrain(
         ),
         optimizer=optimizer_for(PAPER_OPTIMIZER, lr, batch, PAPER_BATCH),
         loop=loop_for(
-            steps or steps_for(epochs or PAPER_EPOCHS, len(store), batch), seed, checkpoint_every
+            steps or steps_for(epochs or PAPER_EPOCHS, videos, batch), seed, checkpoint_every
         ),
         batch_size=batch,
         stride=stride,
+        exclude=exclude,
         mask_boxes=mask_blocks,
         contrastive_weight=contrastive_weight,
         codebook_embedding=codebook_embedding,

@@ -3,14 +3,12 @@
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from ...tokenizer import (
     TokenizerTrainingConfig,
     TrainingStep,
     load_tokenizer,
-    read_images,
     train_tokenizer,
 )
 from ..console import emit, note, progress

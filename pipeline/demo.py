@@ -1,0 +1,113 @@
+"""The main job end to end, in minutes on two cores: real video, tokens, a classifier.
+
+The demo runs the commands that a user would type, and shows them. Broken off, it goes on where it
+was: every command does.
+"""
+
+import json
+import math
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from .console import note
+from .demo_media import photographs, real_clips
+from .errors import PipelineError
+
+SYNTH = "--size 64 --fps 4 --seconds 4 --train 640 --validation 640 --unlabelled 2000"
+PRETRAIN = "--steps 500 --batch-size 32 --lr 2e-3"
+FINETUNE = "--task motion --steps 200 --batch-size 32 --lr 5e-4"
+HELD_OUT = "*/validation/*"
+
+
+def run_demo(out: Path) -> dict[str, Any]:
+    """Make videos, tokenize, pre-train, fine-tune, evaluate, and draw what the model knows.
+
+    Leaves in `out`: `videos/`, `tokens/` (the store), `runs/`, `fill_in.png`, `summary.json`.
+
+    Returns:
+        What `summary.json` holds.
+
+    Raises:
+        PipelineError: the packages with clips and photographs are missing, or a command failed.
+    """
+    started = time.monotonic()
+    videos, tokens, runs = out / "videos", out / "tokens", out / "runs"
+    copy_real_clips(videos / "real")
+    vimpac("synth motion", videos / "motion", "--photos", photographs(), SYNTH)
+    tokenized = vimpac("tokenize", videos, "--out", tokens, "--size 64")
+    backbone = runs / "pretrain"
+    vimpac("pretrain", tokens, "--out", backbone, "--exclude", HELD_OUT, PRETRAIN, "--resume")
+    masked = vimpac("evaluate", backbone, "--only", HELD_OUT)
+    top1 = {}
+    for name, init in (("pretrained", backbone), ("scratch", "scratch")):
+        run = runs / f"motion-{name}"
+        vimpac("finetune --tokens", tokens, "--init", init, "--out", run, FINETUNE, "--resume")
+        top1[name] = vimpac("evaluate", run)
+    shown = (videos / "real" / "bikes.mp4", held_out_clip(videos))
+    vimpac("preview", backbone, *shown, "--out", out / "fill_in.png")
+    summary = summarise(tokenized, masked, top1) | {"seconds": round(time.monotonic() - started)}
+    (out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+    return summary
+
+
+def vimpac(command: str, *arguments: Path | str) -> dict[str, Any]:
+    """Run one command of ours, shown as the user would type it, and return its JSON.
+
+    Words of `command` and of arguments that begin with `--` are split; paths and patterns stand.
+    """
+    words = command.split()
+    for argument in map(str, arguments):
+        words += argument.split() if argument.startswith("--") else [argument]
+    note(f"\n$ vimpac {shlex.join(words)}")
+    line = [sys.executable, "-m", "vimpac.pipeline.cli", *words, "--json"]
+    ended = subprocess.run(line, stdout=subprocess.PIPE, text=True, check=False)
+    if ended.returncode != 0:
+        raise PipelineError(f"the demo stopped: vimpac {words[0]} ended with {ended.returncode}")
+    document: dict[str, Any] = json.loads(ended.stdout)
+    return document
+
+
+def copy_real_clips(folder: Path) -> None:
+    """Put the packages' real clips where the demo's other videos are."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for clip in real_clips():
+        shutil.copyfile(clip, folder / clip.name)
+
+
+def held_out_clip(videos: Path) -> Path:
+    """The first validation clip in which the camera pans."""
+    return min((videos / "motion" / "validation" / "pan_left").glob("*.mp4"))
+
+
+def summarise(
+    tokenized: dict[str, Any], masked: dict[str, Any], top1: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """The demo's figures, all on held-out clips of photographs that training never saw."""
+    held_out, chance = top1["pretrained"]["videos"], top1["pretrained"]["chance"]
+    right = round(top1["pretrained"]["top1"] * held_out)
+    return {
+        "videos_tokenized": tokenized["tokenized"] + tokenized["skipped"],
+        "videos_failed": sum(tokenized["failed"].values()),
+        "tokens": tokenized["tokens"],
+        "bytes_per_token": tokenized["bytes_per_token"],
+        "masked_token_accuracy": masked["masked_token_accuracy"],
+        "most_frequent_token_accuracy": masked["most_frequent_token_accuracy"],
+        "top1_pretrained": top1["pretrained"]["top1"],
+        "top1_scratch": top1["scratch"]["top1"],
+        "chance": chance,
+        "held_out_clips": held_out,
+        "p_value_against_chance": chance_of_at_least(right, held_out, chance),
+    }
+
+
+def chance_of_at_least(hits: int, draws: int, probability: float) -> float:
+    """The probability that guessing gets at least `hits` of `draws` right (binomial)."""
+    return sum(
+        math.comb(draws, k) * probability**k * (1 - probability) ** (draws - k)
+        for k in range(hits, draws + 1)
+    )
