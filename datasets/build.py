@@ -31,7 +31,7 @@ def create_store(
     path: str | Path,
     identity: StoreIdentity,
     plan: Plan,
-    tokenizer_files: Callable[[Path], None] | None = None,
+    tokenizer_files: Callable[[Path], object] | None = None,
 ) -> None:
     """Make a store, or open the one that is there to resume it.
 
@@ -88,7 +88,7 @@ def write_new(path: Path, content: bytes) -> None:
     remove(temporary)
 
 
-def write_tokenizer(store: Path, tokenizer_files: Callable[[Path], None]) -> None:
+def write_tokenizer(store: Path, tokenizer_files: Callable[[Path], object]) -> None:
     """Put the tokenizer's files and their checksums into the store, whole or not at all."""
     final = store / TOKENIZER_FOLDER
     if final.exists():

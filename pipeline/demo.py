@@ -18,7 +18,10 @@ from .console import note
 from .demo_media import photographs, real_clips
 from .errors import PipelineError
 
-SYNTH = "--size 64 --fps 4 --seconds 4 --train 640 --validation 640 --unlabelled 2000"
+SYNTH = (
+    "--size 64 --fps 4 --seconds 4 --speed 0.25 0.25 "
+    "--train 640 --validation 640 --unlabelled 2000 --unlabelled-seconds 4"
+)
 PRETRAIN = "--steps 500 --batch-size 32 --lr 2e-3"
 FINETUNE = "--task motion --steps 200 --batch-size 32 --lr 5e-4"
 HELD_OUT = "*/validation/*"

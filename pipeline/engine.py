@@ -15,7 +15,7 @@ import torch
 from ..datasets import TokenStore
 from ..tokenizer import Tokenizer, load_tokenizer
 from .errors import PipelineError
-from .tokenize import (
+from .tokenize_job import (
     ShardDone,
     TokenizeConfig,
     TokenizeJob,
@@ -44,7 +44,7 @@ def tokenize(
         on_video: called after each video.
 
     Returns:
-        See `tokenize.summarise`.
+        See `tokenize_job.summarise`.
 
     Raises:
         PipelineError: a worker died, or more than `config.max_failures` videos failed; what is

@@ -13,8 +13,9 @@ from ..datasets import evenly_spaced_starts, mask_token
 from ..tokenizer import Tokenizer
 from ..trainer import PretrainModel, block_mask
 from .errors import PipelineError
-from .tokenize import encode_frames
+from .tokenize_job import encode_frames
 from .video import VideoReader, center_crop
+from .video_log import VideoError
 
 ROWS = ("original", "from its tokens", "masked", "filled in by the model")
 GREY = 128
@@ -47,16 +48,12 @@ def draw_fill_in(
         boxes: boxes of the mask.
 
     Raises:
-        PipelineError: a video is shorter than a clip.
-        VideoError: a video cannot be read.
+        PipelineError: a video cannot be read, or is shorter than a clip.
     """
-    strips = [
-        strip
-        for place, video in enumerate(videos)
-        for strip in clip_strips(
-            middle_clip(video, model, fps, size), model, tokenizer, boxes, place
-        )
-    ]
+    strips: list[Frames] = []
+    for place, video in enumerate(videos):
+        frames = middle_clip(video, model, fps, size)
+        strips += clip_strips(frames, model, tokenizer, boxes, seed=place)
     canvas = compose(strips, ROWS * len(videos))
     out.parent.mkdir(parents=True, exist_ok=True)
     canvas.save(out)
@@ -66,7 +63,10 @@ def draw_fill_in(
 def middle_clip(video: Path, model: PretrainModel, fps: float, size: int) -> Frames:
     """The frames `(T, H, W, 3)` of the clip in the middle of a video."""
     batches = VideoReader(video, fps=fps, size=size).frames()
-    frames = np.concatenate([center_crop(batch, size) for batch in batches])
+    try:
+        frames = np.concatenate([center_crop(batch, size) for batch in batches])
+    except VideoError as error:
+        raise PipelineError(f"{video} cannot be read: {error}") from None
     length = model.config.frames
     if len(frames) < length:
         raise PipelineError(f"{video} has {len(frames)} frames at {fps:g} fps, fewer than {length}")

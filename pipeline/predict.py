@@ -13,7 +13,7 @@ from ..tokenizer import load_tokenizer
 from ..trainer import Run, TrainingError, classify_clips, load_classifier
 from .errors import PipelineError
 from .inputs import find_videos
-from .tokenize import encode_video
+from .tokenize_job import encode_video
 from .video_log import VideoError
 
 

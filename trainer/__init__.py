@@ -3,21 +3,21 @@
 from .checkpoint import Run, read_tensors
 from .classifier import Classifier
 from .errors import TrainingError
-from .evaluate import (
+from .evaluation import (
     classify_clips,
     evaluate_classifier,
     evaluate_pretraining,
     load_pretrained,
 )
-from .finetune import FinetuneConfig, finetune, load_classifier, pretrained_model_config
+from .finetuning import FinetuneConfig, finetune, load_classifier, pretrained_model_config
 from .inspection import model_info
 from .loop import LoopConfig, Outcome, StepReport, read_metrics
 from .masking import block_mask, iid_mask, mean_mask_share
 from .model_config import PRESETS, ModelConfig, model_config
 from .optimizer import OptimizerConfig
 from .original import load_original
-from .pretrain import PretrainConfig, pretrain
 from .pretrain_model import PretrainModel, PretrainOutput
+from .pretraining import PretrainConfig, pretrain
 from .run_setup import choose_device
 
 __all__ = [

@@ -17,7 +17,7 @@ from ...trainer import (
     pretrained_model_config,
 )
 from ...trainer import finetune as run_finetune
-from ...trainer.finetune import PAPER_BATCH, PAPER_EPOCHS, PAPER_OPTIMIZER
+from ...trainer.finetuning import PAPER_BATCH, PAPER_EPOCHS, PAPER_OPTIMIZER
 from . import options
 from .training import (
     RUNS,

@@ -28,6 +28,9 @@ def motion(
     seconds: Annotated[float, typer.Option(help="Length of a labelled clip.")] = 3.0,
     size: Annotated[int, typer.Option(help="Side of the frames in pixels.")] = 128,
     fps: Annotated[float, typer.Option(help="Frames a second of the files.")] = 8.0,
+    speed: Annotated[
+        tuple[float, float], typer.Option(help="Least and greatest, in frame sides a second.")
+    ] = (0.2, 0.3),
     classes: Annotated[str | None, typer.Option(help="Some of the classes, by comma.")] = None,
     seed: Seed = 0,
     json: Json = False,
@@ -45,6 +48,7 @@ def motion(
         validation=validation,
         unlabelled=unlabelled,
         unlabelled_seconds=unlabelled_seconds,
+        speed=speed,
         classes=tuple(classes.split(",")) if classes else CLASSES,
     )
     document = make_motion_watched(out, photos, config)

@@ -8,7 +8,7 @@ import typer
 from ..console import emit, note, progress
 from ..engine import tokenize as run_tokenize
 from ..errors import PipelineError
-from ..tokenize import TokenizeConfig, TokenizeJob, VideoDone
+from ..tokenize_job import TokenizeConfig, TokenizeJob, VideoDone
 from .options import Json
 
 

@@ -10,9 +10,7 @@ from ...datasets import verify as verify_store
 from ..console import emit
 from .options import Json
 
-app = typer.Typer(
-    help="Token stores: what they hold, whether they are whole.", no_args_is_help=True
-)
+app = typer.Typer(help="Token stores: what they hold, if they are whole.", no_args_is_help=True)
 
 Store = Annotated[Path, typer.Argument(help="The token store.")]
 

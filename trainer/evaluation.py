@@ -22,10 +22,10 @@ from ..datasets import (
 from .checkpoint import Run
 from .classifier import Classifier
 from .errors import TrainingError
-from .finetune import load_classifier
+from .finetuning import load_classifier
 from .model_config import ModelConfig
-from .pretrain import masks_of
 from .pretrain_model import PretrainModel
+from .pretraining import masks_of
 
 EVALUATION_SEED = 2**31
 """Clips and masks of an evaluation: never those of a training run's seed."""

@@ -113,9 +113,7 @@ def plan_job(config: TokenizeConfig, tokenizer: Tokenizer) -> TokenizeJob:
     spread = -(-len(sources) // SMALLEST_SHARDS)
     size = config.videos_per_shard or min(LARGEST_SHARD, spread)
     plan = make_plan([PlanItem(key=s.key, source=planned_source(s)) for s in sources], size)
-    create_store(
-        config.out, store_identity(config, tokenizer), plan, lambda folder: save(tokenizer, folder)
-    )
+    create_store(config.out, store_identity(config, tokenizer), plan, tokenizer.save)
     shards = tuple(tuple(sources[at : at + size]) for at in range(0, len(sources), size))
     return TokenizeJob(config=config, shards=shards)
 
@@ -129,11 +127,6 @@ def planned_source(source: VideoSource) -> str:
 def key_hash(key: str) -> bytes:
     """Sorts keys in an order that has nothing to do with their names."""
     return sha256(key.encode()).digest()
-
-
-def save(tokenizer: Tokenizer, folder: Path) -> None:
-    """Put the tokenizer's files where a store keeps them."""
-    tokenizer.save(folder)
 
 
 def store_identity(config: TokenizeConfig, tokenizer: Tokenizer) -> StoreIdentity:
