@@ -52,6 +52,8 @@ class TokenizerTrainingConfig:
         for name in ("steps", "batch_size", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise TokenizerError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.seed < 0:
+            raise TokenizerError(f"seed must not be negative, not {self.seed}")
         if self.crop < COMPRESSION or self.crop % COMPRESSION:
             raise TokenizerError(f"crop must be a multiple of {COMPRESSION}, not {self.crop}")
         if not 0 <= self.unquantised_steps < self.steps:

@@ -149,12 +149,12 @@ class VQVAETokenizer(Tokenizer):
         save_vqvae(path, self._model, self.config, name=self.name)
         return path
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def _encode(self, frames: Tensor) -> Tensor:
         grid = (frames.shape[2] // COMPRESSION, frames.shape[3] // COMPRESSION)
         return self._in_fixed_batches(self._encode_batch, frames, torch.int64, grid)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def _decode(self, codes: Tensor) -> Tensor:
         size = (3, codes.shape[1] * COMPRESSION, codes.shape[2] * COMPRESSION)
         return self._in_fixed_batches(self._decode_batch, codes, torch.uint8, size)
@@ -191,8 +191,16 @@ class VQVAETokenizer(Tokenizer):
 
 
 def channels_last(model: VQVAE, device: str) -> VQVAE:
-    """Move a model to a device in the memory layout its kernels like best."""
-    moved: VQVAE = model.to(device=torch.device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
+    """Move a model to a device in the memory layout its kernels like best.
+
+    Raises:
+        TokenizerError: There is no such device.
+    """
+    try:
+        moved: VQVAE = model.to(device=torch.device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise TokenizerError(f"device '{device}' cannot be used ({reason})") from error
     return moved
 
 

@@ -56,6 +56,13 @@ def test_codes_do_not_depend_on_neighbours_or_layout(tokenizer: Tokenizer) -> No
     assert torch.equal(tokenizer.encode(strided)[5:6], alone)
 
 
+def test_codes_do_not_depend_on_threads(tokenizer: Tokenizer) -> None:
+    frames = pictures(4, 128)
+    alone = tokenizer.encode(frames)
+    torch.set_num_threads(2)
+    assert torch.equal(tokenizer.encode(frames), alone)
+
+
 def test_pictures_do_not_depend_on_the_batch(tokenizer: Tokenizer) -> None:
     codes = tokenizer.encode(pictures(7))
     parts = [tokenizer.decode(part) for part in codes.split(3)]
@@ -90,3 +97,15 @@ def test_bad_frames_and_codes_are_named_in_one_line(tokenizer: Tokenizer) -> Non
     for bad in [codes.float(), codes[0], codes + 4096, codes - 5000]:
         with pytest.raises(TokenizerError, match=r"^[^\n]*codes[^\n]*$"):
             tokenizer.decode(bad)
+
+
+def test_codes_can_be_trained_on(tokenizer: Tokenizer) -> None:
+    codes = tokenizer.encode(pictures(1))
+    embedding = torch.nn.Embedding(tokenizer.vocabulary, 2)
+    embedding(codes).sum().backward()
+    assert embedding.weight.grad is not None
+
+
+def test_an_unknown_device_is_named_in_one_line() -> None:
+    with pytest.raises(TokenizerError, match=r"^device 'abacus' [^\n]*$"):
+        load_tokenizer(device="abacus")

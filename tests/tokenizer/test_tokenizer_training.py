@@ -107,6 +107,7 @@ def test_a_checkpoint_of_another_run_is_refused(images: list[RGBImage], tmp_path
 def test_bad_settings_are_refused() -> None:
     for wrong in (
         {"steps": 0},
+        {"seed": -1},
         {"crop": 20},
         {"vocabulary": 1},
         {"vocabulary": 65_536},
