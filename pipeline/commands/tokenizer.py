@@ -15,6 +15,9 @@ from ..console import emit, note, progress
 from ..training_frames import read_training_images
 from .options import Device, Json, Resume, Seed
 
+UNQUANTISED_STEPS = 200
+"""Before the codebook starts, in runs of at least ten times as many."""
+
 app = typer.Typer(help="Tokenizers: train one, tell what it is.", no_args_is_help=True)
 
 
@@ -54,6 +57,7 @@ def train(
         vocabulary=vocabulary,
         batch_size=batch_size,
         crop=crop,
+        unquantised_steps=min(UNQUANTISED_STEPS, steps // 10),
         resume=resume,
     )
     images = read_training_images(media)

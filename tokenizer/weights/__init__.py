@@ -1,0 +1,1 @@
+"""The weights that ship: `default.safetensors`, their card and their sources."""

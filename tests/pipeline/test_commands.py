@@ -1,0 +1,155 @@
+"""The commands one after another on real mp4 files, and what each prints."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from vimpac.datasets import TokenStore
+from vimpac.pipeline import Predictor, VideoReader
+from vimpac.pipeline.video import center_crop
+from vimpac.tokenizer import load_tokenizer
+from vimpac.trainer import Run, evaluate_classifier
+
+
+def test_tokens_of_a_video_are_the_codes_of_its_centre_crops(store, motion_set):
+    opened = TokenStore.open(store)
+    tokenizer = load_tokenizer(opened.tokenizer_folder)
+    key = "train/pan_left/000000"
+    frames = np.concatenate(
+        [
+            center_crop(batch, 32)
+            for batch in VideoReader(motion_set / f"{key}.mp4", fps=2, size=32).frames()
+        ]
+    )
+    codes = tokenizer.encode(torch.from_numpy(frames).permute(0, 3, 1, 2).contiguous())
+    np.testing.assert_array_equal(opened.read(key), codes.numpy())
+
+
+def test_a_store_explains_itself(store, vimpac):
+    shown = vimpac("tokens", "info", store, "--json").document
+    assert shown["videos"] == 14
+    assert shown["tokens"] == shown["frames"] * 16
+    assert shown["vocabulary"] == 4096
+    assert shown["tokenizer"]["fingerprint"] == load_tokenizer().fingerprint
+    assert vimpac("tokens", "verify", store, "--json").document == {"ok": True, "problems": []}
+
+
+def test_a_damaged_store_is_found_out(store, tmp_path, vimpac):
+    copy = shutil.copytree(store, tmp_path / "tokens")
+    chunk = min((copy / "shards").rglob("center/c.0.0.0"))
+    content = bytearray(chunk.read_bytes())
+    content[len(content) // 2] ^= 1
+    chunk.write_bytes(content)
+    ended = vimpac("tokens", "verify", copy, "--json")
+    assert ended.code == 1
+    assert ended.document["problems"][0]["shard"] in str(chunk)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_tokenizing_again_makes_the_same_bytes(store, motion_set, tmp_path, vimpac, processes):
+    out = tmp_path / "tokens"
+    words = ["tokenize", motion_set, "--out", out, "--size", 32, "--processes", processes]
+    first = vimpac(*words, "--json").document
+    assert (first["tokenized"], first["skipped"], first["failed"]) == (14, 0, {})
+    assert bytes_below(out) == bytes_below(store)
+    again = vimpac(*words, "--json").document
+    assert (again["tokenized"], again["skipped"]) == (0, 14)
+
+
+def bytes_below(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_pretraining_is_recorded_and_evaluated(backbone, vimpac):
+    config = json.loads((backbone / "config.json").read_text())
+    assert config["model"]["grid"] == [4, 4]
+    assert config["loop"]["steps"] == 3
+    report = vimpac("evaluate", backbone, "--only", "validation/*", "--json").document
+    assert report["videos"] == 4
+    assert 0 <= report["masked_token_accuracy"] <= 1
+    assert 0 < report["most_frequent_token_accuracy"] < 1
+
+
+def test_evaluation_equals_the_python_call(classifier, store, vimpac):
+    report = vimpac("evaluate", classifier, "--clips", 2, "--json").document
+    opened = TokenStore.open(store)
+    assert report == evaluate_classifier(
+        Run(classifier), opened, clips=2, device=torch.device("cpu")
+    )
+    assert report["chance"] == 0.5
+    assert report["videos"] == 4
+
+
+def test_prediction_names_classes(classifier, motion_set, vimpac):
+    clip = motion_set / "validation" / "pan_left" / "000000.mp4"
+    (prediction,) = vimpac("predict", classifier, clip, "--json").document["predictions"]
+    assert prediction["video"] == str(clip)
+    assert {named["class"] for named in prediction["classes"]} == {"pan_left", "pan_right"}
+    assert sum(named["probability"] for named in prediction["classes"]) == pytest.approx(1)
+    assert [prediction] == Predictor(classifier).predict([clip])
+    assert "pan_left" in vimpac("predict", classifier, clip).out
+
+
+def test_a_bad_video_beside_a_good_one_is_told(classifier, motion_set, tmp_path, vimpac):
+    bad = tmp_path / "bad.mp4"
+    bad.write_text("no video")
+    clip = motion_set / "train" / "pan_left" / "000000.mp4"
+    predictions = vimpac("predict", classifier, bad, clip, "--json").document["predictions"]
+    assert {p["video"]: p.get("reason") for p in predictions} == {
+        str(bad): "unreadable",
+        str(clip): None,
+    }
+
+
+def test_preview_draws_four_rows_a_video(backbone, clips, tmp_path, vimpac):
+    out = tmp_path / "pictures" / "fill_in.png"
+    assert vimpac("preview", backbone, clips[0], clips[1], "--out", out).code == 0
+    with Image.open(out) as picture:
+        pixels = np.asarray(picture)
+    assert pixels.shape[0] > 8 * 160
+    assert pixels.std() > 20
+
+
+def test_motion_set_is_gone_on_with(motion_set, vimpac):
+    from vimpac.pipeline.demo_media import photographs
+
+    sizes = "--size 32 --fps 4 --train 8 --validation 4 --unlabelled 2 --unlabelled-seconds 3"
+    words = ["--photos", photographs(), "--classes", "pan_left,pan_right", *sizes.split()]
+    again = vimpac("synth", "motion", motion_set, *words, "--json").document
+    assert (again["rendered"], again["kept"]) == (0, 14)
+
+
+def test_a_tokenizer_can_be_trained_and_used(clips, motion_set, tmp_path, vimpac):
+    out = tmp_path / "mine.safetensors"
+    sizes = ["--steps", "4", "--vocabulary", "32", "--batch-size", "2", "--crop", "32"]
+    assert vimpac("tokenizer", "train", clips[1], "--out", out, *sizes, "--json").code == 0
+    shown = vimpac("tokenizer", "info", out, "--json").document
+    assert shown["vocabulary"] == 32
+    tokens = tmp_path / "tokens"
+    words = ["tokenize", motion_set / "validation", "--out", tokens, "--size", 32]
+    words += ["--processes", 1, "--tokenizer", out]
+    assert vimpac(*words, "--json").document["tokenized"] == 4
+    held = TokenStore.open(tokens).identity.tokenizer
+    assert held.fingerprint == shown["fingerprint"]
+
+
+def test_model_info_counts_without_a_store(vimpac):
+    words = ["model", "info", "--preset", "small", "--frames", 5, "--size", 128, "--vocab", 8192]
+    assert round(vimpac(*words, "--json").document["backbone_parameters"] / 1e6, 1) == 29.4
+    joint = vimpac(*words, "--layout", "THW", "--json").document
+    assert joint["backbone_parameters"] < 29.4e6
+    share = vimpac("model", "info", "--frames", 5, "--size", 128, "--mask-blocks", 8, "--json")
+    assert share.document["mask_share"] * 100 == pytest.approx(21.7, abs=0.3)
+
+
+def test_version_and_help(vimpac):
+    assert vimpac("--version").out.strip() == "0.1.0"
+    assert "tokenize" in vimpac("--help").out
