@@ -13,7 +13,7 @@ from vimpac.tokenizer.metrics import jpeg_at_bits, mean_colour, mean_psnr, token
 
 PHOTOGRAPHS = ("astronaut.png", "brick.png", "camera.png", "chelsea.png", "coffee.png")
 PHOTOGRAPHS += ("coins.png", "grass.png", "gravel.png", "motorcycle_left.png", "rocket.jpg")
-FLOOR = 23.9  # dB
+FLOOR = 24.7  # dB
 
 
 def photograph(name: str) -> Image.Image:
@@ -47,14 +47,14 @@ def test_held_out_photographs(tokenizer: Tokenizer, tiles: Tensor) -> None:
     jpeg = mean_psnr(tiles, jpeg_at_bits(tiles, token_bits(tokenizer, tiles)))
     blocks = mean_psnr(tiles, mean_colour(tiles))
     assert quality > FLOOR
-    assert quality > jpeg + 0.5
-    assert quality > blocks + 2.5
+    assert quality > jpeg + 1.0
+    assert quality > blocks + 3.0
 
 
 def test_little_noise_changes_few_codes(tokenizer: Tokenizer, tiles: Tensor) -> None:
     noise = torch.randn(tiles.shape, generator=torch.Generator().manual_seed(0))
     noisy = (tiles + noise).round().clamp(0, 255).to(torch.uint8)
-    assert (tokenizer.encode(noisy) != tokenizer.encode(tiles)).float().mean() < 0.06
+    assert (tokenizer.encode(noisy) != tokenizer.encode(tiles)).float().mean() < 0.05
 
 
 def test_every_file_that_ships_is_small() -> None:
