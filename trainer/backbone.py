@@ -11,9 +11,6 @@ from .attention import AttentionBlock
 from .layout import parse_layout
 from .model_config import ModelConfig
 
-INIT_STD = 0.02
-
-
 TABLE_AXES = {
     "factorised": ((0,), (1,), (2,)),
     "temporal_spatial": ((0,), (1, 2)),
@@ -96,8 +93,8 @@ class Backbone(nn.Module):
         self.output_norm = (
             nn.LayerNorm(config.width, eps=1e-12) if config.norm == "pre" else nn.Identity()
         )
-        self.apply(initialise)
-        self._initialise_own()
+        initialise(self, config.init_std)
+        self._initialise_own(config.init_std)
 
     def forward(self, codes: Tensor, padding: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Encode clips.
@@ -121,28 +118,29 @@ class Backbone(nn.Module):
         padding = codes == self.pad
         return padding if bool(padding.any()) else None
 
-    def _initialise_own(self) -> None:
+    def _initialise_own(self, std: float) -> None:
         tables = list(self.positions.tables)
-        nn.init.normal_(self.cls, std=INIT_STD)
-        nn.init.normal_(self.positions.cls, std=INIT_STD)
+        nn.init.normal_(self.cls, std=std)
+        nn.init.normal_(self.positions.cls, std=std)
         for table in tables:
-            nn.init.normal_(table, std=INIT_STD / math.sqrt(len(tables)))
+            nn.init.normal_(table, std=std / math.sqrt(len(tables)))
         if self.config.norm == "pre":
-            self._scale_residual_outputs()
+            self._scale_residual_outputs(std)
 
-    def _scale_residual_outputs(self) -> None:
+    def _scale_residual_outputs(self, std: float) -> None:
         outputs = [
             linear
             for layer in self.layers
             for linear in [*(block.output for block in layer.blocks), layer.contract]  # type: ignore[union-attr]
         ]
         for linear in outputs:
-            nn.init.normal_(linear.weight, std=INIT_STD / math.sqrt(len(outputs)))
+            nn.init.normal_(linear.weight, std=std / math.sqrt(len(outputs)))
 
 
-def initialise(module: nn.Module) -> None:
-    """Linear and embedding weights N(0, 0.02), biases 0, norms 1 and 0."""
-    if isinstance(module, nn.Linear | nn.Embedding):
-        nn.init.normal_(module.weight, std=INIT_STD)
-    if isinstance(module, nn.Linear) and module.bias is not None:
-        nn.init.zeros_(module.bias)
+def initialise(module: nn.Module, std: float) -> None:
+    """Draw all linear and embedding weights below `module` from N(0, std); zero the biases."""
+    for part in module.modules():
+        if isinstance(part, nn.Linear | nn.Embedding):
+            nn.init.normal_(part.weight, std=std)
+        if isinstance(part, nn.Linear) and part.bias is not None:
+            nn.init.zeros_(part.bias)

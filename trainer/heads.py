@@ -18,7 +18,7 @@ class TokenHead(nn.Module):
         self.transform = nn.Linear(config.width, config.width)
         self.norm = nn.LayerNorm(config.width, eps=1e-12)
         self.bias = nn.Parameter(torch.zeros(config.rows))
-        self.apply(initialise)
+        initialise(self, config.init_std)
 
     def forward(self, hidden: Tensor, embedding: Tensor) -> Tensor:
         """`(M, d)` hidden states and the `(V + 5, d)` token embedding to `(M, V + 5)` logits."""
@@ -40,7 +40,7 @@ class ContrastiveHead(nn.Module):
         self.layers = nn.Sequential(
             *hidden, nn.Linear(widths[-1], config.projection_output, bias=False)
         )
-        self.apply(initialise)
+        initialise(self, config.init_std)
 
     def forward(self, cls: Tensor) -> Tensor:
         """`(N, d)` to `(N, projection_output)`, not normalised."""

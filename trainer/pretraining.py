@@ -147,8 +147,8 @@ def embedding_from_codebook(model: PretrainModel, codebook: Tensor | None) -> No
     """Start the token embedding as a random projection of the tokenizer's code vectors.
 
     Codes that look alike start alike, so that a small model need not first discover from
-    co-occurrence which of thousands of codes resemble each other. The scale, 0.02 a component,
-    and the special tokens' rows stay as initialised.
+    co-occurrence which of thousands of codes resemble each other. The scale of the rows and the
+    special tokens' rows stay as initialised.
     """
     if codebook is None:
         raise TrainingError("this store's tokenizer has no codebook to start the embedding from")

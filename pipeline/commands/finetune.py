@@ -1,9 +1,9 @@
 """`vimpac finetune`: stage 2, from a backbone to a classifier."""
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import torch
 import typer
 
 from ...datasets import TRAIN, TokenStore, labelled_split
@@ -44,6 +44,7 @@ def finetune(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder; runs/TASK.")] = None,
     preset: options.Preset = None,
+    layout: options.Layout = None,
     frames: Annotated[int | None, typer.Option(help="Token frames of a clip; as --init.")] = None,
     stride: Annotated[int, typer.Option(help="Stored frames a token frame.")] = 1,
     epochs: options.Epochs = None,
@@ -62,12 +63,14 @@ def finetune(
     store = TokenStore.open(find_tokens(tokens, task))
     split = labelled_split(task, store.keys, TRAIN)
     start = find_init(init)
+    given = {"preset": preset, "layout": layout, "frames": frames}
+    shape = {name: value for name, value in given.items() if value is not None}
     batch = batch_for(batch_size, PAPER_BATCH, len(split), where)
     config = FinetuneConfig(
         task=task,
         classes=split.classes,
         init=str(start.path) if start else None,
-        model=model_for(store, start, preset or default_preset(where), frames),
+        model=model_for(store, start, shape, where),
         optimizer=optimizer_for(PAPER_OPTIMIZER, lr, batch, PAPER_BATCH),
         loop=loop_for(
             steps or steps_for(epochs or PAPER_EPOCHS, len(split), batch), seed, checkpoint_every
@@ -101,19 +104,27 @@ def find_init(given: str | None) -> Run | None:
     return Run(path)
 
 
-def model_for(store: TokenStore, init: Run | None, preset: str, frames: int | None) -> ModelConfig:
-    """The model's shape: that of the pre-training run, or a preset from scratch.
+def model_for(
+    store: TokenStore, init: Run | None, shape: dict[str, Any], device: torch.device
+) -> ModelConfig:
+    """The model's shape: that of the pre-training run, or from scratch as the options say.
+
+    Args:
+        store: tokens.
+        init: the pre-training run, none from scratch.
+        shape: the options `preset`, `layout`, `frames` that were given.
+        device: decides the preset where none was given.
 
     Raises:
-        TrainingError: the pre-trained model does not fit the store or the clip length.
+        TrainingError: the pre-trained model does not fit the store or the options.
     """
     if init is None:
-        config = model_config(preset, store.identity.vocabulary, grid=store.identity.grid())
-        return replace(config, frames=frames or config.frames)
-    config = pretrained_model_config(init, store)
-    if frames not in (None, config.frames):
+        preset = shape.pop("preset", default_preset(device))
+        identity = store.identity
+        return model_config(preset, identity.vocabulary, grid=identity.grid(), **shape)
+    if shape:
         raise TrainingError(
-            f"{init.path} was pre-trained on clips of {config.frames} frames, not {frames}: "
-            "leave --frames out"
+            f"{init.path} fixes the model's shape: leave out --{' and --'.join(shape)}, "
+            "or give --init scratch"
         )
-    return config
+    return pretrained_model_config(init, store)
