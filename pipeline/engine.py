@@ -32,7 +32,6 @@ def tokenize(
     config: TokenizeConfig,
     *,
     processes: int | None = None,
-    on_plan: Callable[[TokenizeJob], None] | None = None,
     on_video: Callable[[VideoDone], None] | None = None,
 ) -> dict[str, Any]:
     """Tokenize videos into a store; the same call again goes on where one was cut off.
@@ -40,7 +39,6 @@ def tokenize(
     Args:
         config: what to tokenize and how.
         processes: worker processes, by default one a core; 1 works in this process.
-        on_plan: called once the plan is fixed.
         on_video: called after each video.
 
     Returns:
@@ -52,16 +50,24 @@ def tokenize(
         InputError, StoreError, TokenizerError: nothing could be started.
     """
     tokenizer = load_tokenizer(config.tokenizer)
-    job = plan_job(config, tokenizer)
-    if on_plan is not None:
-        on_plan(job)
-    watch = _Watch(config.max_failures, on_video)
+    return run_job(plan_job(config, tokenizer), tokenizer, processes=processes, on_video=on_video)
+
+
+def run_job(
+    job: TokenizeJob,
+    tokenizer: Tokenizer,
+    *,
+    processes: int | None = None,
+    on_video: Callable[[VideoDone], None] | None = None,
+) -> dict[str, Any]:
+    """Run a planned job to its end; see `tokenize`."""
+    watch = _Watch(job.config.max_failures, on_video)
     count = min(processes or os.cpu_count() or 1, len(job.shards))
     if count == 1:
         done = [run_shard(job, shard, tokenizer, watch) for shard in range(len(job.shards))]
     else:
         done = _run_pool(job, count, watch)
-    store = TokenStore.open(config.out) if any(shard.videos for shard in done) else None
+    store = TokenStore.open(job.config.out) if any(shard.videos for shard in done) else None
     return summarise(store, done)
 
 

@@ -51,8 +51,8 @@ class MotionConfig:
     fps: float = 8.0
     seconds: float = 3.0
     train: int = 800
-    validation: int = 800
-    unlabelled: int = 2000
+    validation: int = 400
+    unlabelled: int = 200
     unlabelled_seconds: float = 20.0
     classes: tuple[str, ...] = CLASSES
     speed: tuple[float, float] = (0.2, 0.3)

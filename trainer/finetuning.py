@@ -140,9 +140,7 @@ def finetune(
     )
 
 
-def classification_objective(
-    model: Classifier, batch: Batch, step: int
-) -> tuple[Tensor, dict[str, Tensor]]:
+def classification_objective(model: Classifier, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
     """Cross-entropy of a batch: `clips` `(n, 1, T, H, W)`, `label` `(n,)`."""
     device = model.backbone.cls.device
     labels = batch["label"].to(device, non_blocking=True)

@@ -3,6 +3,7 @@
 import json
 import math
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,8 +20,8 @@ from .errors import TrainingError
 from .optimizer import OptimizerConfig, learning_rate, make_optimizer
 
 Batch = ClipBatch
-Objective = Callable[[Batch, int], tuple[Tensor, dict[str, Tensor]]]
-"""A batch and its step to the loss and the figures to log."""
+Objective = Callable[[Batch], tuple[Tensor, dict[str, Tensor]]]
+"""A batch to its loss and the figures to log."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,23 +103,19 @@ def train(
     start = load_checkpoint(run.latest, model, optimizer) if run.checkpoints else 0
     log = _Log(run, start, loop, on_report)
     model.train()
-    step = start
     with _stop_requested() as stop:
         for step, batch in enumerate(log.timed(batches(start)), start):
             rate = learning_rate(optimizer_config, step, loop.steps)
             torch.manual_seed(_step_seed(loop.seed, step))
-            loss, figures = objective(batch, step)
+            loss, figures = objective(batch)
             norm = _update(model, optimizer, loss, rate, optimizer_config.clip_norm, step)
-            log.add(
-                step + 1,
-                len(batch["index"]),
-                {"loss": loss, "gradient_norm": norm, **figures},
-                rate,
-            )
-            if stop() or (step + 1) % loop.checkpoint_every == 0 or step + 1 == loop.steps:
-                save_checkpoint(run, step + 1, model, optimizer, keep=loop.keep_checkpoints)
-            if stop():
-                return Outcome(step=step + 1, stopped=step + 1 < loop.steps)
+            done, figures = step + 1, {"loss": loss, "gradient_norm": norm, **figures}
+            log.add(done, len(batch["index"]), figures, rate)
+            stopping = stop()
+            if stopping or done % loop.checkpoint_every == 0 or done == loop.steps:
+                save_checkpoint(run, done, model, optimizer, keep=loop.keep_checkpoints)
+            if stopping:
+                return Outcome(step=done, stopped=done < loop.steps)
     return Outcome(step=loop.steps, stopped=False)
 
 
@@ -151,8 +148,14 @@ def _step_seed(seed: int, step: int) -> int:
 
 @contextmanager
 def _stop_requested() -> Iterator[Callable[[], bool]]:
-    """Turn SIGINT and SIGTERM into a question the loop asks after each step."""
+    """Turn SIGINT and SIGTERM into a question the loop asks after each step.
+
+    Only a program's main thread may handle signals; in any other they are left alone.
+    """
     received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
     previous = {
         number: signal.signal(number, lambda got, _: received.append(got))
         for number in (signal.SIGINT, signal.SIGTERM)

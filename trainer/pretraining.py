@@ -119,7 +119,7 @@ def pretrain(
 
 
 def pretraining_objective(
-    model: PretrainModel, config: PretrainConfig, batch: Batch, step: int
+    model: PretrainModel, config: PretrainConfig, batch: Batch
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The total loss of a batch `clips` `(n, 2, T, H, W)`: token + weight * contrastive."""
     device = model.backbone.cls.device

@@ -5,10 +5,11 @@ from typing import Annotated, Any
 
 import typer
 
-from ..console import emit, note, progress
-from ..engine import tokenize as run_tokenize
+from ...tokenizer import load_tokenizer
+from ..console import Update, emit, note, progress
+from ..engine import run_job
 from ..errors import PipelineError
-from ..tokenize_job import TokenizeConfig, TokenizeJob, VideoDone
+from ..tokenize_job import TokenizeConfig, VideoDone, plan_job
 from .options import Json
 
 
@@ -42,11 +43,10 @@ def tokenize_watched(config: TokenizeConfig, processes: int | None = None) -> di
     Raises:
         PipelineError: no video at all could be tokenized.
     """
-    watch = _Watch()
-    with watch:
-        summary = run_tokenize(
-            config, processes=processes, on_plan=watch.plan, on_video=watch.video
-        )
+    tokenizer = load_tokenizer(config.tokenizer)
+    job = plan_job(config, tokenizer)
+    with progress("tokenize", sum(map(len, job.shards))) as update:
+        summary = run_job(job, tokenizer, processes=processes, on_video=_Counter(update))
     for failure in summary["failures"]:
         note(f"failed: {failure['video']}: {failure['reason']} ({failure['detail']})")
     if not summary["tokenized"] and not summary["skipped"]:
@@ -54,25 +54,15 @@ def tokenize_watched(config: TokenizeConfig, processes: int | None = None) -> di
     return summary
 
 
-class _Watch:
-    """Draws the job's progress."""
+class _Counter:
+    """Counts what is done and tells the progress bar."""
 
-    def __init__(self) -> None:
+    def __init__(self, update: Update) -> None:
+        self.update = update
         self.videos = self.frames = self.failures = 0
 
-    def __enter__(self) -> None:
-        self._bar: Any = None
-
-    def __exit__(self, *error: object) -> None:
-        if self._bar is not None:
-            self._bar.__exit__(*error)
-
-    def plan(self, job: TokenizeJob) -> None:
-        self._bar = progress("tokenize", sum(map(len, job.shards)))
-        self._update = self._bar.__enter__()
-
-    def video(self, done: VideoDone) -> None:
+    def __call__(self, done: VideoDone) -> None:
         self.videos += 1
         self.frames += done.frames
         self.failures += done.failure is not None
-        self._update(self.videos, f"{self.frames} frames, {self.failures} failed")
+        self.update(self.videos, f"{self.frames} frames, {self.failures} failed")

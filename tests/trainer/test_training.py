@@ -167,9 +167,9 @@ def test_excluded_videos_are_not_drawn(store, tmp_path, monkeypatch):
     drawn = []
     real = pretraining.pretraining_objective
 
-    def spy(model, config, batch, step):
+    def spy(model, config, batch):
         drawn.extend(batch["index"].tolist())
-        return real(model, config, batch, step)
+        return real(model, config, batch)
 
     monkeypatch.setattr(pretraining, "pretraining_objective", spy)
     config = replace(CONFIG, exclude="validation/*")
