@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -34,11 +33,12 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def tokens_of(store: TokenStore, path: Path | str) -> dict[str, Any]:
+def tokens_of(store: TokenStore) -> dict[str, Any]:
     """What a run records of the tokens it was trained on."""
     identity = store.identity
     return {
-        "path": str(path),
+        "path": str(store.path),
+        "logical_hash": store.summary()["logical_hash"],
         "tokenizer": identity.tokenizer.to_dict(),
         "fps": identity.fps,
         "size": identity.size,
@@ -53,9 +53,7 @@ def prepare_run(
     Raises:
         TrainingError: it holds a run and `resume` is off, or that run's settings differ.
     """
-    resolved = json.loads(
-        json.dumps({"kind": kind, "tokens": tokens_of(store, store.path), **config})
-    )
+    resolved = json.loads(json.dumps({"kind": kind, "tokens": tokens_of(store), **config}))
     if (run.path / CONFIG).exists():
         if not resume:
             raise TrainingError(

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -153,3 +154,19 @@ def test_model_info_counts_without_a_store(vimpac):
 def test_version_and_help(vimpac):
     assert vimpac("--version").out.strip() == "0.1.0"
     assert "tokenize" in vimpac("--help").out
+
+
+def test_tar_shards_are_tokenized_as_their_videos_are(store, motion_set, tmp_path, vimpac):
+    clips = sorted((motion_set / "validation").rglob("*.mp4"))
+    for number in range(2):
+        with tarfile.open(tmp_path / f"{number:05d}.tar", "w") as tar:
+            for place, clip in enumerate(clips[number::2]):
+                tar.add(clip, f"{number:05d}{place:04d}.mp4")
+    out = tmp_path / "tokens"
+    shards = tmp_path / "{00000..00001}.tar"
+    words = ["tokenize", shards, "--out", out, "--size", 32, "--processes", 1]
+    assert vimpac(*words, "--json").document["tokenized"] == len(clips)
+    key = clips[1].relative_to(motion_set).with_suffix("").as_posix()
+    np.testing.assert_array_equal(
+        TokenStore.open(out).read("000010000"), TokenStore.open(store).read(key)
+    )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 from dataclasses import replace
 from itertools import pairwise
@@ -276,3 +277,12 @@ def test_biases_and_norms_are_not_decayed():
     assert "token_head.bias" in free
     assert not any("embedding" in name or "tables" in name for name in free)
     assert len(decayed["params"]) + len(undecayed["params"]) == len(names)
+
+
+def test_resume_refuses_other_videos(make_store, tmp_path):
+    run = Run(tmp_path / "run")
+    pretrain(make_store(["a", "b"]), run, replace(CONFIG, batch_size=2), device=CPU)
+    shutil.rmtree(tmp_path / "other")
+    other = make_store(["a", "c"])
+    with pytest.raises(TrainingError, match=r"tokens\.logical_hash"):
+        pretrain(other, run, replace(CONFIG, batch_size=2), device=CPU, resume=True)
