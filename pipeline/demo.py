@@ -68,7 +68,7 @@ def run_demo(out: Path) -> dict[str, Any]:
         run = runs / f"motion-{name}"
         vimpac("finetune --tokens", tokens, "--out", run, FINETUNE, "--resume --init", *init)
         top1[name] = vimpac("evaluate", run)
-    shown = (held_out_clip(videos, motion) for motion in ("pan_left", "pan_up"))
+    shown = (held_out_clip(videos, motion) for motion in ("pan_left", "pan_down"))
     vimpac("preview", backbone, *shown, "--out", out / "fill_in.png")
     summary = summarise(tokenized, masked, top1) | {"seconds": round(time.monotonic() - started)}
     (out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
@@ -108,8 +108,9 @@ def copy_training_photographs(motion: Path, folder: Path) -> None:
 
 
 def held_out_clip(videos: Path, motion: str) -> Path:
-    """The first validation clip of a class."""
-    return min((videos / "motion" / "validation" / motion).glob("*.mp4"))
+    """The middle one of a class's validation clips."""
+    clips = sorted((videos / "motion" / "validation" / motion).glob("*.mp4"))
+    return clips[len(clips) // 2]
 
 
 def summarise(

@@ -36,7 +36,7 @@ def draw_fill_in(
     size: int,
     boxes: int = 5,
 ) -> Path:
-    """Draw, for the middle clip of each video, its frames, reconstruction, mask and fill-in.
+    """Draw the middle clips of videos: a row each of frames, reconstruction, mask and fill-in.
 
     Args:
         videos: video files.
@@ -50,11 +50,11 @@ def draw_fill_in(
     Raises:
         PipelineError: a video cannot be read, or is shorter than a clip.
     """
-    strips: list[Frames] = []
-    for place, video in enumerate(videos):
-        frames = middle_clip(video, model, fps, size)
-        strips += clip_strips(frames, model, tokenizer, boxes, seed=place)
-    canvas = compose(strips, ROWS * len(videos))
+    shown = [
+        clip_strips(middle_clip(video, model, fps, size), model, tokenizer, boxes, seed)
+        for seed, video in enumerate(videos)
+    ]
+    canvas = compose([np.concatenate(row) for row in zip(*shown, strict=True)], ROWS)
     out.parent.mkdir(parents=True, exist_ok=True)
     canvas.save(out)
     return out
