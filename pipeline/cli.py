@@ -19,12 +19,10 @@ from .commands.predict import predict
 from .commands.pretrain import pretrain
 from .commands.preview import preview
 from .commands.tokenize import tokenize
-from .errors import PipelineError
+from .errors import INTERRUPTED, USER_MISTAKE, PipelineError
 
 USER_ERRORS = (PipelineError, StoreError, TokenizerError, TrainingError)
 """Mistakes told in one line; anything else is ours and shows its traceback."""
-
-USER_MISTAKE, INTERRUPTED = 2, 130
 
 app = typer.Typer(
     no_args_is_help=True,

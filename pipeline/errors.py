@@ -1,4 +1,8 @@
-"""The pipeline's error type."""
+"""The pipeline's error type, and the exit codes of its commands."""
+
+USER_MISTAKE = 2
+INTERRUPTED = 130
+"""As shells have it for a program that Ctrl-C ended."""
 
 
 class PipelineError(ValueError):

@@ -11,15 +11,12 @@ import typer
 from ...trainer import LoopConfig, OptimizerConfig, Outcome, Run, StepReport, read_metrics
 from ...trainer.checkpoint import METRICS
 from ..console import emit, note, progress
-from ..errors import PipelineError
+from ..errors import INTERRUPTED, PipelineError
 
 DEFAULT_TOKENS = (Path("tokens"),)
 RUNS = Path("runs")
 CPU_BATCH = 16
 """Videos a step where no accelerator is: what fits a laptop's memory."""
-
-INTERRUPTED = 130
-"""Exit code of a run that a signal stopped, as shells have it."""
 
 SHOWN = ("loss", "token_accuracy", "contrastive_accuracy", "accuracy", "videos_per_second")
 

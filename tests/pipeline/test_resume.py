@@ -9,9 +9,16 @@ import time
 
 import pytest
 
+COMMAND = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+from vimpac.pipeline.cli import main
+main()
+"""
+
 
 def start(*words):
-    command = [sys.executable, "-m", "vimpac.pipeline.cli", "tokenize", *map(str, words)]
+    command = [sys.executable, "-c", COMMAND, "tokenize", *map(str, words)]
     return subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
 
 
