@@ -94,6 +94,8 @@ class StoreIdentity:
         views: Names of the crops stored of each video.
         grids: `(h, w)` codes a frame, one for each view; by default `size / compression` squared.
         precision: Arithmetic of the encoder.
+        steady: How far from the nearest code the previous frame's code may be and still be kept
+            (see `Tokenizer.stream`); 0 keeps every nearest code.
         versions: Libraries at work; told, never compared.
     """
 
@@ -103,6 +105,7 @@ class StoreIdentity:
     views: tuple[str, ...] = ("center",)
     grids: tuple[Grid, ...] = ()
     precision: str = "fp32"
+    steady: float = 0.0
     versions: Mapping[str, str] = field(default_factory=library_versions, compare=False)
 
     def __post_init__(self) -> None:
@@ -110,8 +113,11 @@ class StoreIdentity:
         object.__setattr__(self, "fps", float(self.fps))
         object.__setattr__(self, "views", tuple(self.views))
         object.__setattr__(self, "grids", tuple(tuple(grid) for grid in self.grids))
+        object.__setattr__(self, "steady", float(self.steady))
         parse_positive("fps", self.fps)
         parse_positive("size", self.size)
+        if not 0 <= self.steady < float("inf"):
+            raise StoreError(f"steady should not be negative, found {self.steady!r}")
         if not self.grids:
             side = self.size // self.tokenizer.compression
             object.__setattr__(self, "grids", ((side, side),) * len(self.views))
@@ -161,6 +167,7 @@ class StoreIdentity:
             },
             "code_dtype": self.code_dtype,
             "precision": self.precision,
+            "steady": self.steady,
             "versions": dict(self.versions),
         }
 
@@ -181,6 +188,7 @@ class StoreIdentity:
             views=tuple(views),
             grids=tuple(parse_grid(parse_field(views, view, dict)) for view in views),
             precision=parse_field(document, "precision", str),
+            steady=parse_field(document, "steady", float),
             versions=parse_field(document, "versions", dict),
         )
         if document.get("code_dtype") != identity.code_dtype:

@@ -27,11 +27,15 @@ class Tokenizer(ABC):
         name: What people call it; not part of its identity.
         vocabulary: Number of codes V; every code is in `[0, V)`.
         compression: Pixels a token spans along each side (f).
+        temporal_compression: Frames a token spans; 1 for tokenizers of single frames.
+        precision: Arithmetic of the encoder, `fp32` or `bf16`.
     """
 
     name: str
     vocabulary: int
     compression: int
+    temporal_compression: int = 1
+    precision: str = "fp32"
 
     @property
     @abstractmethod
