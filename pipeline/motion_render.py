@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image
 
 from .errors import PipelineError
-from .ffmpeg import FFmpegTimeout, compile_command, run_to_end
 from .motion_plan import PHOTO_SIDES, Cameras, Extent, Patch, Shot
+from .video.ffmpeg import FFmpegTimeout, compile_command, run_to_end
 
 _CACHED_PHOTOS = 32
 _LEVELS = 4

@@ -13,9 +13,8 @@ from ..datasets import evenly_spaced_starts, mask_token
 from ..tokenizer import Tokenizer
 from ..trainer import PretrainModel, block_mask
 from .errors import PipelineError
-from .tokenize_job import encode_frames
-from .video import VideoReader, center_crop
-from .video_log import VideoError
+from .tokenizing import encode_frames
+from .video import VideoError, VideoReader, center_crop
 
 ROWS = ("original", "from its tokens", "masked", "filled in by the model")
 GREY = 128

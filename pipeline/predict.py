@@ -12,9 +12,8 @@ import torch
 from ..tokenizer import load_tokenizer
 from ..trainer import Run, TrainingError, classify_clips, load_classifier
 from .errors import PipelineError
-from .inputs import find_videos
-from .tokenize_job import encode_video
-from .video_log import VideoError
+from .tokenizing import encode_video
+from .video import VideoError, find_videos
 
 
 class Predictor:

@@ -8,9 +8,7 @@ from numpy.typing import NDArray
 
 from ..tokenizer import TokenizerError, read_images
 from .console import note
-from .inputs import InputError, find_videos
-from .video import VideoReader
-from .video_log import VideoError
+from .video import InputError, VideoError, VideoReader, find_videos
 
 FRAMES_A_SECOND = 1.0
 FRAME_SIDE = 256

@@ -7,9 +7,8 @@ import typer
 
 from ...tokenizer import load_tokenizer
 from ..console import Update, emit, note, progress
-from ..engine import run_job
 from ..errors import PipelineError
-from ..tokenize_job import TokenizeConfig, VideoDone, plan_job
+from ..tokenizing import TokenizeConfig, VideoDone, plan_job, run_job
 from .options import Json
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import ffmpeg
 import pytest
-from vimpac.pipeline.ffmpeg import (
+from vimpac.pipeline.video.ffmpeg import (
     FFmpegProcess,
     FFmpegTimeout,
     compile_command,

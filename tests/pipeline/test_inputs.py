@@ -6,7 +6,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from vimpac.pipeline.inputs import InputError, VideoSource, find_videos
+from vimpac.pipeline.video.inputs import InputError, VideoSource, find_videos
 
 
 def make(root: Path, *names: str) -> None:

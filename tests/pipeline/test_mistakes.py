@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 from vimpac.datasets import TokenStore
-from vimpac.pipeline.ffmpeg import ffmpeg_executable
+from vimpac.pipeline.video.ffmpeg import ffmpeg_executable
 
 
 def make_sound(path):

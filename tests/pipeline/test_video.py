@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from vimpac.pipeline.ffmpeg import ffmpeg_executable
 from vimpac.pipeline.video import (
     ReadLimits,
     VideoError,
@@ -17,7 +16,8 @@ from vimpac.pipeline.video import (
     center_crop,
     probe,
 )
-from vimpac.pipeline.video_log import error_lines
+from vimpac.pipeline.video.ffmpeg import ffmpeg_executable
+from vimpac.pipeline.video.log import error_lines
 
 BITS = 8
 
@@ -302,7 +302,7 @@ def test_timeout_kills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bikes: P
     stuck = tmp_path / "ffmpeg"
     stuck.write_text("#!/bin/sh\nsleep 60\n")
     stuck.chmod(0o755)
-    monkeypatch.setattr("vimpac.pipeline.ffmpeg.ffmpeg_executable", lambda: str(stuck))
+    monkeypatch.setattr("vimpac.pipeline.video.ffmpeg.ffmpeg_executable", lambda: str(stuck))
     began = time.monotonic()
     assert refused(bikes, limits=ReadLimits(timeout=0.3)).reason == "timeout"
     assert time.monotonic() - began < 5
@@ -313,7 +313,7 @@ def test_crashed_decoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bikes:
     crashing = tmp_path / "ffmpeg"
     crashing.write_text("#!/bin/sh\nkill -SEGV $$\n")
     crashing.chmod(0o755)
-    monkeypatch.setattr("vimpac.pipeline.ffmpeg.ffmpeg_executable", lambda: str(crashing))
+    monkeypatch.setattr("vimpac.pipeline.video.ffmpeg.ffmpeg_executable", lambda: str(crashing))
     assert refused(bikes).reason == "decoder_crashed"
 
 

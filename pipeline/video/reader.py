@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .ffmpeg import FFmpegProcess, FFmpegTimeout, compile_command
-from .video_log import VideoError, VideoInfo, failure, parse_info, start_seconds
+from .log import VideoError, VideoInfo, failure, parse_info, start_seconds
 
 __all__ = [
     "Frames",

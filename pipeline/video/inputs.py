@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from braceexpand import braceexpand
 
-from .errors import PipelineError
+from ..errors import PipelineError
 
 VIDEO_EXTENSIONS = frozenset(
     {".3gp", ".asf", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4"}

@@ -1,7 +1,7 @@
 """The tokenize job: videos to a token store, a shard at a time, resumable after any death.
 
 `run_shard` is a pure function of the job and the shard's number: a committed shard is skipped,
-any other is decoded, encoded, written and committed last. `engine.py` only schedules it.
+any other is decoded, encoded, written and committed last. An engine only schedules it.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..datasets import (
+from ...datasets import (
     PlanItem,
     ShardWriter,
     SourceInfo,
@@ -29,11 +29,9 @@ from ..datasets import (
     make_plan,
     read_commit,
 )
-from ..tokenizer import Tokenizer
-from .errors import PipelineError
-from .inputs import VideoSource, find_videos
-from .video import VideoReader, center_crop
-from .video_log import VideoError
+from ...tokenizer import Tokenizer
+from ..errors import PipelineError
+from ..video import VideoError, VideoReader, VideoSource, center_crop, find_videos
 
 LARGEST_SHARD = 2048
 """Videos of a shard; a ten-second video at 2 fps and 128 px is some 5 KB of codes."""

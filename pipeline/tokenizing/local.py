@@ -12,10 +12,10 @@ from typing import Any
 
 import torch
 
-from ..datasets import TokenStore
-from ..tokenizer import Tokenizer, load_tokenizer
-from .errors import PipelineError
-from .tokenize_job import (
+from ...datasets import TokenStore
+from ...tokenizer import Tokenizer, load_tokenizer
+from ..errors import PipelineError
+from .job import (
     ShardDone,
     TokenizeConfig,
     TokenizeJob,
@@ -42,7 +42,7 @@ def tokenize(
         on_video: called after each video.
 
     Returns:
-        See `tokenize_job.summarise`.
+        See `job.summarise`.
 
     Raises:
         PipelineError: a worker died, or more than `config.max_failures` videos failed; what is
