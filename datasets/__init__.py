@@ -1,13 +1,13 @@
 """The token store: write it, read it, verify it, and draw clips from it."""
 
 from .build import commit_shard, committed, create_store, failures
-from .clips import ClipBatch, EvaluationClips, EvaluationSample, RandomClips
-from .commit import CommitRecord, VideoFailure, read_commit
 from .errors import StoreError
-from .identity import StoreIdentity, TokenizerIdentity, read_identity
-from .loader import ClipLoader, evaluation_loader
-from .plan import Plan, PlanItem, make_plan, read_plan
-from .sampling import (
+from .format.commit import CommitRecord, VideoFailure, read_commit
+from .format.identity import StoreIdentity, TokenizerIdentity, read_identity
+from .format.plan import Plan, PlanItem, make_plan, read_plan
+from .loading.clips import ClipBatch, EvaluationClips, EvaluationSample, RandomClips
+from .loading.loader import ClipLoader, evaluation_loader
+from .loading.sampling import (
     SPECIAL_TOKENS,
     clip_span,
     epoch_order,
@@ -18,8 +18,9 @@ from .sampling import (
     sample_rng,
     take_clip,
 )
-from .selection import select_videos
-from .shard import SourceInfo
+from .loading.selection import select_videos
+from .shards.writer import ShardWriter, WrittenShard
+from .shards.zarr_form import SourceInfo
 from .store import TokenStore
 from .tasks import (
     TASKS,
@@ -30,7 +31,6 @@ from .tasks import (
     labelled_split,
 )
 from .verify import Problem, VerifyReport, verify
-from .writer import ShardWriter, WrittenShard
 
 __all__ = [
     "SPECIAL_TOKENS",

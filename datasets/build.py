@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from .commit import CommitRecord, VideoFailure, committed_shards, read_commit, write_commit
 from .errors import StoreError
-from .files import (
+from .format.commit import CommitRecord, VideoFailure, committed_shards, read_commit, write_commit
+from .format.files import (
     CHECKSUMS_FILE,
     COMMITS_FOLDER,
     IDENTITY_FILE,
@@ -22,9 +22,9 @@ from .files import (
     temporary_path,
     write_atomic,
 )
-from .identity import StoreIdentity, read_identity
-from .plan import Plan, read_plan
-from .writer import WrittenShard
+from .format.identity import StoreIdentity, read_identity
+from .format.plan import Plan, read_plan
+from .shards.writer import WrittenShard
 
 
 def create_store(

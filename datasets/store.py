@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .commit import CommitRecord, read_commit
 from .errors import StoreError
-from .files import TOKENIZER_FOLDER, shard_path
-from .identity import StoreIdentity, read_identity
-from .index import StoreIndex, load_index
-from .shard import Codes, read_codes
+from .format.commit import CommitRecord, read_commit
+from .format.files import TOKENIZER_FOLDER, shard_path
+from .format.identity import StoreIdentity, read_identity
+from .format.index import StoreIndex, load_index
+from .shards.zarr_form import Codes, read_codes
 from .summary import summarize
 
 CACHE_BYTES = 512 * 2**20

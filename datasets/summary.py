@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from .commit import CommitRecord
-from .digest import logical_hash
-from .files import TOKENIZER_FOLDER, files_below
-from .identity import StoreIdentity
-from .plan import read_plan
+from .format.commit import CommitRecord
+from .format.digest import logical_hash
+from .format.files import TOKENIZER_FOLDER, files_below
+from .format.identity import StoreIdentity
+from .format.plan import read_plan
 
 
 def summarize(

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from .build import file_problems
-from .commit import CommitRecord, committed_shards, read_commit
 from .errors import StoreError
-from .files import (
+from .format.commit import CommitRecord, committed_shards, read_commit
+from .format.files import (
     CHECKSUMS_FILE,
     IDENTITY_FILE,
     INDEX_FILE,
@@ -18,10 +18,10 @@ from .files import (
     files_below,
     shard_path,
 )
-from .identity import StoreIdentity, read_identity
-from .index import StoreIndex, build_index, read_index
-from .plan import Plan, read_plan
-from .shard import read_digests, read_offsets, read_videos
+from .format.identity import StoreIdentity, read_identity
+from .format.index import StoreIndex, build_index, read_index
+from .format.plan import Plan, read_plan
+from .shards.zarr_form import read_digests, read_offsets, read_videos
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from vimpac.datasets import files
+from vimpac.datasets.format import files
 
 
 def dead_process() -> int:

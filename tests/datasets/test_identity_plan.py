@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from sample_stores import make_identity
 from vimpac.datasets import PlanItem, StoreError, StoreIdentity, make_plan
-from vimpac.datasets.plan import Plan
+from vimpac.datasets.format.plan import Plan
 
 
 def test_identity_survives_json() -> None:

@@ -33,7 +33,7 @@ from vimpac.datasets import (
     failures,
     verify,
 )
-from vimpac.datasets.files import files_below
+from vimpac.datasets.format.files import files_below
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "store.md"
 
@@ -150,8 +150,8 @@ def test_several_views_are_stored_side_by_side(tmp_path: Path) -> None:
 
 
 def test_long_arrays_span_several_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vimpac.datasets.shard.CHUNKS_PER_FILE", 2)
-    monkeypatch.setattr("vimpac.datasets.shard.CHUNK_TOKENS", 128)
+    monkeypatch.setattr("vimpac.datasets.shards.zarr_form.CHUNKS_PER_FILE", 2)
+    monkeypatch.setattr("vimpac.datasets.shards.zarr_form.CHUNK_TOKENS", 128)
     videos = make_videos(6, seed=3)
     path = build(tmp_path / "tokens", videos, 6)
     assert len(list((path / "shards/000000.zarr/codes/center").glob("c.*"))) > 2

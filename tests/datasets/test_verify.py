@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from vimpac.datasets import StoreError, TokenStore, verify
-from vimpac.datasets.files import files_below
+from vimpac.datasets.format.files import files_below
 
 
 def shard_of(name: str) -> str | None:

@@ -2,7 +2,7 @@
 
 import pytest
 from vimpac.datasets import StoreError
-from vimpac.datasets.views import VIEW_SETS, View, paper_views, parse_view
+from vimpac.datasets.format.views import VIEW_SETS, View, paper_views, parse_view
 
 
 def test_names_and_views_are_one_to_one() -> None:

@@ -8,10 +8,10 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from .commit import FileRecord, pack_used
-from .digest import video_digest
-from .errors import StoreError
-from .files import (
+from ..errors import StoreError
+from ..format.commit import FileRecord, pack_used
+from ..format.digest import video_digest
+from ..format.files import (
     file_sha256,
     files_below,
     move_folder,
@@ -21,8 +21,8 @@ from .files import (
     sync_tree,
     temporary_path,
 )
-from .identity import read_identity
-from .shard import Codes, SourceInfo, StoredVideo, read_digests, write_group
+from ..format.identity import read_identity
+from .zarr_form import Codes, SourceInfo, StoredVideo, read_digests, write_group
 
 AnyCodes = NDArray[np.integer]
 

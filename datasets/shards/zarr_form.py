@@ -11,10 +11,10 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
-from .digest import video_digest
-from .errors import StoreError
-from .identity import Grid, StoreIdentity
-from .parse import FORMAT_VERSION
+from ..errors import StoreError
+from ..format.digest import video_digest
+from ..format.identity import Grid, StoreIdentity
+from ..format.parse import FORMAT_VERSION
 
 Codes = NDArray[np.unsignedinteger]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from .errors import StoreError
+from ..errors import StoreError
 
 FORMAT_VERSION = 1
 

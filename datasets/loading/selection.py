@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import StoreError
+from ..errors import StoreError
 
 
 def select_videos(

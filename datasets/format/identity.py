@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from .errors import StoreError
+from ..errors import StoreError
 from .files import IDENTITY_FILE
 from .parse import (
     FORMAT_VERSION,

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset, Subset
 
+from ..errors import StoreError
 from .clips import ClipBatch, EvaluationClips, EvaluationSample, RandomClips
-from .errors import StoreError
 
 
 def rank_slice(count: int, rank: int, world_size: int) -> range:

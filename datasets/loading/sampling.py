@@ -11,7 +11,7 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import StoreError
+from ..errors import StoreError
 
 SPECIAL_TOKENS = 5
 WORD = 2**64

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from .errors import StoreError
+from ..errors import StoreError
 from .files import PLAN_FILE
 from .parse import FORMAT_VERSION, parse_list, parse_version, read_document
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from .errors import StoreError
+from ..errors import StoreError
+from ..store import TokenStore
 from .sampling import (
     clip_span,
     epoch_order,
@@ -20,7 +21,6 @@ from .sampling import (
     sample_rng,
     take_clip,
 )
-from .store import TokenStore
 
 Numbers = Sequence[int] | NDArray[np.int64]
 

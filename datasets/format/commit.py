@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import StoreError
 from .digest import logical_hash
-from .errors import StoreError
 from .files import COMMITS_FOLDER, commit_path, write_atomic
 from .parse import (
     FORMAT_VERSION,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import product
 
-from .errors import StoreError
+from ..errors import StoreError
 
 CROPS = ("top_left", "center", "bottom_right")
 FULL = "full"

@@ -1,0 +1,1 @@
+"""What training and evaluation draw from a store: clips, their order, and loaders."""

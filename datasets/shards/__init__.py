@@ -1,0 +1,1 @@
+"""Token shards: the forms their files take, writing one and reading it back."""
