@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from .code_stream import CodeStream
+
+PRECISIONS = ("fp32", "bf16")
 
 
 class TokenizerError(ValueError):
@@ -21,7 +26,8 @@ class Tokenizer(ABC):
     """Frames `(N, 3, H, W)` uint8 to codes `(N, H / f, W / f)` int64, and back.
 
     Two tokenizers are the same if and only if their fingerprints are. Codes of a frame depend on
-    that frame alone: neither on the batch size nor on what else is in the batch.
+    that frame alone: neither on the batch size nor on what else is in the batch. Only tokenizers
+    with a temporal compression c above 1 (see `VideoTokenizer`) take the N frames as one clip.
 
     Attributes:
         name: What people call it; not part of its identity.
@@ -65,7 +71,7 @@ class Tokenizer(ABC):
         """Decode codes that were checked already."""
 
     def encode(self, frames: Tensor) -> Tensor:
-        """Turn frames into codes, computed in float32.
+        """Turn frames into codes.
 
         Args:
             frames: `(N, 3, H, W)` uint8 RGB; H and W are multiples of `compression`.
@@ -76,15 +82,7 @@ class Tokenizer(ABC):
         Raises:
             TokenizerError: The frames are of another type or shape.
         """
-        if frames.dtype != torch.uint8 or frames.ndim != 4 or frames.shape[1] != 3:
-            given = f"{str(frames.dtype).removeprefix('torch.')} {tuple(frames.shape)}"
-            raise TokenizerError(f"frames must be uint8 (N, 3, H, W), not {given}")
-        height, width = frames.shape[2:]
-        if height % self.compression or width % self.compression or not height * width:
-            raise TokenizerError(
-                f"frames of {height} x {width} pixels: both sides must be multiples of "
-                f"{self.compression}; resize or crop them first"
-            )
+        check_frames(frames, self.compression)
         return self._encode(frames)
 
     def decode(self, codes: Tensor) -> Tensor:
@@ -109,6 +107,44 @@ class Tokenizer(ABC):
                 f"of {self.vocabulary}; were they made by another tokenizer?"
             )
         return self._decode(codes)
+
+    def stream(self, steady: float = 0.0) -> CodeStream:
+        """Begin to encode a video whose frames come in pieces.
+
+        Args:
+            steady: A token keeps the code of the frame before while that code's squared distance
+                is within (1 + steady) times the nearest's; 0 chooses the nearest always.
+
+        Raises:
+            TokenizerError: `steady` is negative, or above 0 for a tokenizer without a codebook.
+        """
+        if not 0 <= steady < math.inf:
+            raise TokenizerError(f"steady must be 0 or more, not {steady}")
+        return self._steady_stream(steady) if steady else CodeStream(self)
+
+    def _steady_stream(self, steady: float) -> CodeStream:
+        """A stream that keeps codes steady, `steady` above 0; those that can override this."""
+        raise TokenizerError(
+            f"tokenizer '{self.name}' chooses codes without distances to a codebook, so it cannot "
+            f"keep them steady: leave steady at 0, not {steady}"
+        )
+
+
+def check_frames(frames: Tensor, compression: int) -> None:
+    """Refuse what is not `(N, 3, H, W)` uint8 with sides that are multiples of `compression`.
+
+    Raises:
+        TokenizerError: The frames are of another type or shape.
+    """
+    if frames.dtype != torch.uint8 or frames.ndim != 4 or frames.shape[1] != 3:
+        given = f"{str(frames.dtype).removeprefix('torch.')} {tuple(frames.shape)}"
+        raise TokenizerError(f"frames must be uint8 (N, 3, H, W), not {given}")
+    height, width = frames.shape[2:]
+    if height % compression or width % compression or not height * width:
+        raise TokenizerError(
+            f"frames of {height} x {width} pixels: both sides must be multiples of "
+            f"{compression}; resize or crop them first"
+        )
 
 
 def fingerprint_of(config: Mapping[str, Any], weights: Mapping[str, Tensor]) -> str:

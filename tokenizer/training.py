@@ -16,12 +16,13 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from .compute import channels_last
 from .images import RGBImage, check_images, digest_images, draw_crops
 from .interface import TokenizerError
 from .metrics import codebook_use, perplexity
 from .quantizer import MovingCodebook, k_means, nearest_codes
 from .training_config import TokenizerTrainingConfig, TrainingStep
-from .vqvae import VQVAE, channels_last, save_vqvae
+from .vqvae import VQVAE, save_vqvae
 from .weights_file import load_into, read_weights, write_weights
 
 _LATENTS_PER_CODE = 8  # latents k-means sees for each code

@@ -7,7 +7,6 @@ Shapes: B frames of H x W pixels; h = H / 8, w = W / 8; d latent channels; V cod
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .compute import arithmetic, channels_last, in_fixed_batches, parse_precision
 from .interface import Tokenizer, TokenizerError, fingerprint_of
 from .quantizer import nearest_codes
 from .weights_file import load_into, read_weights, write_weights
@@ -23,8 +23,7 @@ from .weights_file import load_into, read_weights, write_weights
 KIND = "vqvae"
 FILE_NAME = "tokenizer.safetensors"
 COMPRESSION = 8
-MAX_VOCABULARY = 65_535  # stores keep codes as uint16 and 65535 as "no code"
-_DEVICE_BATCH = 32  # frames at a time on an accelerator; always full, so kernels never change
+MAX_VOCABULARY = 65_536
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,12 +118,19 @@ class VQVAETokenizer(Tokenizer):
     compression = COMPRESSION
 
     def __init__(
-        self, model: VQVAE, config: VQVAEConfig, *, name: str = KIND, device: str = "cpu"
+        self,
+        model: VQVAE,
+        config: VQVAEConfig,
+        *,
+        name: str = KIND,
+        device: str = "cpu",
+        precision: str = "fp32",
     ) -> None:
         """Take over a model whose weights are set."""
         self.name = name
         self.config = config
         self.vocabulary = config.vocabulary
+        self.precision = parse_precision(precision)
         self._fingerprint = fingerprint_of({"kind": KIND, **asdict(config)}, model.state_dict())
         self._model = channels_last(model, device).eval()
 
@@ -152,36 +158,22 @@ class VQVAETokenizer(Tokenizer):
     @torch.no_grad()
     def _encode(self, frames: Tensor) -> Tensor:
         grid = (frames.shape[2] // COMPRESSION, frames.shape[3] // COMPRESSION)
-        return self._in_fixed_batches(self._encode_batch, frames, torch.int64, grid)
+        return in_fixed_batches(
+            self._encode_batch, frames, device=self.device, dtype=torch.int64, shape=grid
+        )
 
     @torch.no_grad()
     def _decode(self, codes: Tensor) -> Tensor:
         size = (3, codes.shape[1] * COMPRESSION, codes.shape[2] * COMPRESSION)
-        return self._in_fixed_batches(self._decode_batch, codes, torch.uint8, size)
-
-    def _in_fixed_batches(
-        self,
-        run: Callable[[Tensor], Tensor],
-        items: Tensor,
-        dtype: torch.dtype,
-        shape: tuple[int, ...],
-    ) -> Tensor:
-        """Run items in batches of one size, so that the caller's batch size changes no result.
-
-        Kernels are chosen by batch size, and their roundings differ: near ties would flip codes.
-        """
-        size = 1 if self.device.type == "cpu" else _DEVICE_BATCH
-        out = torch.empty((len(items), *shape), dtype=dtype, device=self.device)
-        for start in range(0, len(items), size):
-            batch = items[start : start + size].to(self.device)
-            missing = size - len(batch)
-            padded = torch.cat([batch, batch[-1:].expand(missing, *batch.shape[1:])])
-            out[start : start + size] = run(padded)[: len(batch)]
-        return out
+        return in_fixed_batches(
+            self._decode_batch, codes, device=self.device, dtype=torch.uint8, shape=size
+        )
 
     def _encode_batch(self, frames: Tensor) -> Tensor:
         pixels = (frames.float() / 255).contiguous(memory_format=torch.channels_last)
-        latents = self._model.latents(pixels).permute(0, 2, 3, 1)  # (B, h, w, d)
+        with arithmetic(self.device, self.precision):
+            latents = self._model.latents(pixels)
+        latents = latents.float().permute(0, 2, 3, 1)  # (B, h, w, d)
         codes = nearest_codes(latents.reshape(-1, latents.shape[-1]), self.codebook)
         return codes.view(latents.shape[:-1])
 
@@ -190,27 +182,13 @@ class VQVAETokenizer(Tokenizer):
         return (255 * pixels).round_().clamp_(0, 255).to(torch.uint8)
 
 
-def channels_last(model: VQVAE, device: str) -> VQVAE:
-    """Move a model to a device in the memory layout its kernels like best.
-
-    Raises:
-        TokenizerError: There is no such device.
-    """
-    try:
-        moved: VQVAE = model.to(device=torch.device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise TokenizerError(f"device '{device}' cannot be used ({reason})") from error
-    return moved
-
-
 def save_vqvae(path: Path, model: VQVAE, config: VQVAEConfig, *, name: str) -> None:
     """Write a model as a tokenizer file, atomically."""
     header = {"format": "tokenizer", "version": 1, "kind": KIND, "name": name}
     write_weights(path, {**header, "config": asdict(config)}, model.state_dict())
 
 
-def load_vqvae(path: Path, *, device: str = "cpu") -> VQVAETokenizer:
+def load_vqvae(path: Path, *, device: str = "cpu", precision: str = "fp32") -> VQVAETokenizer:
     """Read a file written by `save_vqvae`.
 
     Raises:
@@ -223,7 +201,8 @@ def load_vqvae(path: Path, *, device: str = "cpu") -> VQVAETokenizer:
     with torch.device("meta"):
         model = VQVAE(config)
     load_into(model, weights, path)
-    return VQVAETokenizer(model, config, name=str(header.get("name", KIND)), device=device)
+    name = str(header.get("name", KIND))
+    return VQVAETokenizer(model, config, name=name, device=device, precision=precision)
 
 
 def _parse_config(fields: Any, path: Path) -> VQVAEConfig:
