@@ -1,6 +1,5 @@
 """Stage 2: pre-train on token stores, fine-tune, evaluate."""
 
-from .checkpoint import Run, read_tensors
 from .classifier import Classifier
 from .errors import TrainingError
 from .evaluation import (
@@ -11,14 +10,15 @@ from .evaluation import (
 )
 from .finetuning import FinetuneConfig, finetune, load_classifier, pretrained_model_config
 from .inspection import model_info
-from .loop import LoopConfig, Outcome, StepReport, read_metrics
-from .masking import block_mask, iid_mask, mean_mask_share
-from .model_config import PRESETS, ModelConfig, model_config
-from .optimizer import OptimizerConfig
+from .loop.checkpoint import Run, read_tensors
+from .loop.optimizer import OptimizerConfig
+from .loop.setup import choose_device
+from .loop.train import LoopConfig, Outcome, StepReport, read_metrics
+from .model.config import PRESETS, ModelConfig, model_config
 from .original import load_original
-from .pretrain_model import PretrainModel, PretrainOutput
-from .pretraining import PretrainConfig, pretrain
-from .run_setup import choose_device
+from .pretraining.masking import block_mask, iid_mask, mean_mask_share
+from .pretraining.model import PretrainModel, PretrainOutput
+from .pretraining.run import PretrainConfig, pretrain
 
 __all__ = [
     "PRESETS",

@@ -2,10 +2,25 @@
 
 from torch import Tensor, nn
 
-from .backbone import Backbone
 from .errors import TrainingError
-from .heads import ClassifierHead
-from .model_config import ModelConfig
+from .model.backbone import Backbone
+from .model.config import ModelConfig
+
+
+class ClassifierHead(nn.Module):
+    """[CLS] to class logits: dropout, then a linear layer that starts at zero."""
+
+    def __init__(self, width: int, classes: int, *, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(width, classes)
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, cls: Tensor) -> Tensor:
+        """`(N, d)` to `(N, classes)`."""
+        logits: Tensor = self.linear(self.dropout(cls))
+        return logits
 
 
 class Classifier(nn.Module):

@@ -19,13 +19,13 @@ from ..datasets import (
     select_videos,
     take_clip,
 )
-from .checkpoint import Run
 from .classifier import Classifier
 from .errors import TrainingError
 from .finetuning import load_classifier
-from .model_config import ModelConfig
-from .pretrain_model import PretrainModel
-from .pretraining import masks_of
+from .loop.checkpoint import Run
+from .model.config import ModelConfig
+from .pretraining.model import PretrainModel
+from .pretraining.run import masks_of
 
 EVALUATION_SEED = 2**31
 """Clips and masks of an evaluation: never those of a training run's seed."""

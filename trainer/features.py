@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..datasets import EvaluationClips, TokenStore, evaluation_loader
-from .backbone import Backbone
+from .model.backbone import Backbone
 
 
 @torch.inference_mode()

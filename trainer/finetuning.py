@@ -10,13 +10,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..datasets import TRAIN, ClipLoader, RandomClips, TokenStore, labelled_split
-from .checkpoint import Run
 from .classifier import Classifier
 from .errors import TrainingError
-from .loop import Batch, LoopConfig, Outcome, StepReport, train
-from .model_config import ModelConfig
-from .optimizer import OptimizerConfig
-from .run_setup import prepare_run
+from .loop.checkpoint import Run
+from .loop.optimizer import OptimizerConfig
+from .loop.setup import prepare_run
+from .loop.train import Batch, LoopConfig, Outcome, StepReport, train
+from .model.config import ModelConfig
 
 PAPER_BATCH = 128
 PAPER_OPTIMIZER = OptimizerConfig(lr=1e-4, weight_decay=0.01, betas=(0.9, 0.999), warmup_share=0.1)

@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from .errors import TrainingError
-from .masking import mean_mask_share
-from .model_config import model_config
-from .pretrain_model import PretrainModel
+from .model.config import model_config
+from .pretraining.masking import mean_mask_share
+from .pretraining.model import PretrainModel
 
 
 def model_info(

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from .errors import TrainingError
-from .model_config import ModelConfig
-from .pretrain_model import PretrainModel
+from .model.config import ModelConfig
+from .pretraining.model import PretrainModel
 
 RENAMED = [
     (r"^backbone\.cls_param$", "backbone.cls"),

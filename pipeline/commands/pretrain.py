@@ -16,7 +16,7 @@ from ...trainer import (
 from ...trainer import (
     pretrain as run_pretrain,
 )
-from ...trainer.pretraining import PAPER_BATCH, PAPER_EPOCHS, PAPER_OPTIMIZER
+from ...trainer.pretraining.run import PAPER_BATCH, PAPER_EPOCHS, PAPER_OPTIMIZER
 from . import options
 from .training import (
     RUNS,

@@ -9,7 +9,7 @@ import torch
 import typer
 
 from ...trainer import LoopConfig, OptimizerConfig, Outcome, Run, StepReport, read_metrics
-from ...trainer.checkpoint import METRICS
+from ...trainer.loop.checkpoint import METRICS
 from ..console import emit, note, progress
 from ..errors import INTERRUPTED, PipelineError
 

@@ -3,9 +3,9 @@
 import pytest
 import torch
 from vimpac.trainer import ModelConfig, PretrainModel, TrainingError, model_config, model_info
-from vimpac.trainer.attention import AxisAttention
-from vimpac.trainer.backbone import Backbone
-from vimpac.trainer.layout import parse_layout
+from vimpac.trainer.model.attention import AxisAttention
+from vimpac.trainer.model.backbone import Backbone
+from vimpac.trainer.model.layout import parse_layout
 
 LAYOUTS = ["T,H|W", "T,H,W", "T|H|W", "H|W,T", "T", "T,H", "THW", "T,HW"]
 

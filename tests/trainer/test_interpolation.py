@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from vimpac.trainer import ModelConfig, PretrainModel, TrainingError
-from vimpac.trainer.interpolation import interpolate_positions
+from vimpac.trainer.model.interpolation import interpolate_positions
 
 BEFORE = ModelConfig(
     vocabulary=12, frames=5, grid=(16, 8), layers=1, width=8, heads=2, mlp_width=8,

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 from vimpac.trainer import ModelConfig
-from vimpac.trainer.backbone import Backbone
 from vimpac.trainer.features import video_features
 from vimpac.trainer.knn import knn_accuracy, knn_probabilities
+from vimpac.trainer.model.backbone import Backbone
 
 
 def test_votes_are_those_of_a_slow_loop():

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 from torch.nn import functional
-from vimpac.trainer.losses import TEMPERATURE, contrastive_loss
+from vimpac.trainer.pretraining.losses import TEMPERATURE, contrastive_loss
 
 
 def slow_contrastive_loss(first, second):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from vimpac.trainer import block_mask, iid_mask, mean_mask_share
-from vimpac.trainer.masking import uniform
+from vimpac.trainer.pretraining.masking import uniform
 
 GRID = (5, 16, 16)
 

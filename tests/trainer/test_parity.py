@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional
 from vimpac.trainer import ModelConfig, TrainingError, load_original, model_info
-from vimpac.trainer.losses import contrastive_loss
+from vimpac.trainer.pretraining.losses import contrastive_loss
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "parity"
 CONFIG = ModelConfig(

@@ -26,7 +26,7 @@ from vimpac.trainer import (
     pretrained_model_config,
     read_metrics,
 )
-from vimpac.trainer.optimizer import learning_rate, make_optimizer
+from vimpac.trainer.loop.optimizer import learning_rate, make_optimizer
 
 CPU = torch.device("cpu")
 MODEL = ModelConfig(
@@ -163,7 +163,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(store, tmp_path):
 
 
 def test_excluded_videos_are_not_drawn(store, tmp_path, monkeypatch):
-    from vimpac.trainer import pretraining
+    from vimpac.trainer.pretraining import run as pretraining
 
     drawn = []
     real = pretraining.pretraining_objective

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .backbone import Backbone
+from ..model.backbone import Backbone
+from ..model.config import ModelConfig
 from .heads import ContrastiveHead, TokenHead
 from .losses import contrastive_loss
-from .model_config import ModelConfig
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,15 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..datasets import ClipLoader, RandomClips, TokenStore, select_videos
-from .checkpoint import Run
-from .errors import TrainingError
-from .loop import Batch, LoopConfig, Outcome, StepReport, train
+from ...datasets import ClipLoader, RandomClips, TokenStore, select_videos
+from ..errors import TrainingError
+from ..loop.checkpoint import Run
+from ..loop.optimizer import OptimizerConfig
+from ..loop.setup import prepare_run
+from ..loop.train import Batch, LoopConfig, Outcome, StepReport, train
+from ..model.config import ModelConfig
 from .masking import block_mask
-from .model_config import ModelConfig
-from .optimizer import OptimizerConfig
-from .pretrain_model import PretrainModel
-from .run_setup import prepare_run
+from .model import PretrainModel
 
 PAPER_BATCH = 1024
 PAPER_OPTIMIZER = OptimizerConfig(lr=1e-3, weight_decay=0.05, betas=(0.9, 0.98), warmup_share=0.1)

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..datasets import mask_token, pad_token
+from ...datasets import mask_token, pad_token
 from .attention import AttentionBlock
+from .config import ModelConfig
 from .layout import parse_layout
-from .model_config import ModelConfig
 
 TABLE_AXES = {
     "factorised": ((0,), (1,), (2,)),

@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
-from ..datasets import TokenStore
+from ...datasets import TokenStore
+from ..errors import TrainingError
 from .checkpoint import CONFIG, Run, remove_leftovers, write_text
-from .errors import TrainingError
 
 RESUMABLE = {"workers"}
 """Settings that a resumed run may change, as its result does not depend on them."""

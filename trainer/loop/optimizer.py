@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from .errors import TrainingError
+from ..errors import TrainingError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

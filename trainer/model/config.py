@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
-from ..datasets import SPECIAL_TOKENS
-from .errors import TrainingError
+from ...datasets import SPECIAL_TOKENS
+from ..errors import TrainingError
 from .layout import parse_layout
 
 Positions = Literal["factorised", "temporal_spatial", "full"]

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..datasets import ClipBatch
+from ...datasets import ClipBatch
+from ..errors import TrainingError
 from .checkpoint import METRICS, Run, load_checkpoint, save_checkpoint
-from .errors import TrainingError
 from .optimizer import OptimizerConfig, learning_rate, make_optimizer
 
 Batch = ClipBatch

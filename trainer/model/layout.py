@@ -8,7 +8,7 @@ the height and half along the width. Letters side by side attend jointly: `THW` 
 
 from collections.abc import Sequence
 
-from .errors import TrainingError
+from ..errors import TrainingError
 
 Axes = str
 """The axes one attention covers jointly: an ordered subset of `THW`."""

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .config import ModelConfig
 from .layout import AXES, Axes, split_evenly
-from .model_config import ModelConfig
 
 DIMENSION = {"T": 1, "H": 2, "W": 3}
 

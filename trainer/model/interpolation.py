@@ -7,9 +7,9 @@ from dataclasses import replace
 from torch import Tensor
 from torch.nn import functional
 
+from ..errors import TrainingError
 from .backbone import TABLE_AXES
-from .errors import TrainingError
-from .model_config import ModelConfig
+from .config import ModelConfig
 
 TABLE = re.compile(r"(?:.*\.)?positions\.tables\.(\d+)")
 

@@ -1,4 +1,4 @@
-"""What stands on the backbone: token prediction, contrastive projection, classification."""
+"""What stands on the backbone in pre-training: token prediction, contrastive projection."""
 
 from itertools import pairwise
 
@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .backbone import initialise
-from .model_config import ModelConfig
+from ..model.backbone import initialise
+from ..model.config import ModelConfig
 
 
 class TokenHead(nn.Module):
@@ -46,19 +46,3 @@ class ContrastiveHead(nn.Module):
         """`(N, d)` to `(N, projection_output)`, not normalised."""
         projected: Tensor = self.layers(cls)
         return projected
-
-
-class ClassifierHead(nn.Module):
-    """[CLS] to class logits: dropout, then a linear layer that starts at zero."""
-
-    def __init__(self, width: int, classes: int, *, dropout: float = 0.0) -> None:
-        super().__init__()
-        self.dropout = nn.Dropout(dropout)
-        self.linear = nn.Linear(width, classes)
-        nn.init.zeros_(self.linear.weight)
-        nn.init.zeros_(self.linear.bias)
-
-    def forward(self, cls: Tensor) -> Tensor:
-        """`(N, d)` to `(N, classes)`."""
-        logits: Tensor = self.linear(self.dropout(cls))
-        return logits

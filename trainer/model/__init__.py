@@ -1,0 +1,1 @@
+"""The spatio-temporal transformer: its shape, attention layouts and backbone."""

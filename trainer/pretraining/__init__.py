@@ -1,0 +1,1 @@
+"""Pre-training: masks, heads, losses, and the run that trains on them."""
