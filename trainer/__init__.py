@@ -1,6 +1,7 @@
 """Stage 2: pre-train on token stores, fine-tune, evaluate."""
 
 from .classifier import Classifier
+from .distributed import Distributed, choose_device, join
 from .errors import TrainingError
 from .evaluation import (
     classify_clips,
@@ -12,7 +13,6 @@ from .finetuning import FinetuneConfig, finetune, load_classifier, pretrained_mo
 from .inspection import model_info
 from .loop.checkpoint import Run, read_tensors
 from .loop.optimizer import OptimizerConfig
-from .loop.setup import choose_device
 from .loop.train import LoopConfig, Outcome, StepReport, read_metrics
 from .model.config import PRESETS, ModelConfig, model_config
 from .original import load_original
@@ -23,6 +23,7 @@ from .pretraining.run import PretrainConfig, pretrain
 __all__ = [
     "PRESETS",
     "Classifier",
+    "Distributed",
     "FinetuneConfig",
     "LoopConfig",
     "ModelConfig",
@@ -41,6 +42,7 @@ __all__ = [
     "evaluate_pretraining",
     "finetune",
     "iid_mask",
+    "join",
     "load_classifier",
     "load_original",
     "load_pretrained",

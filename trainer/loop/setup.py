@@ -4,33 +4,12 @@ import json
 import shutil
 from typing import Any
 
-import torch
-
 from ...datasets import TokenStore
 from ..errors import TrainingError
 from .checkpoint import CONFIG, Run, remove_leftovers, write_text
 
 RESUMABLE = {"workers"}
 """Settings that a resumed run may change, as its result does not depend on them."""
-
-
-def choose_device(name: str) -> torch.device:
-    """`auto`, `cpu`, `cuda` or `cuda:1` to a device.
-
-    Raises:
-        TrainingError: there is no such device here.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise TrainingError(f"unknown device {name!r}: give auto, cpu, cuda or cuda:N") from None
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise TrainingError(
-            f"device {name!r} is not here: {torch.cuda.device_count()} CUDA devices"
-        )
-    return device
 
 
 def tokens_of(store: TokenStore) -> dict[str, Any]:
