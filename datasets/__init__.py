@@ -5,7 +5,6 @@ from .errors import StoreError
 from .format.commit import CommitRecord, VideoFailure, read_commit
 from .format.identity import StoreIdentity, TokenizerIdentity, read_identity
 from .format.plan import Plan, PlanItem, make_plan, read_plan
-from .format.views import CROPS, FULL, VIEW_SETS, View, paper_views, parse_view
 from .loading.clips import ClipBatch, EvaluationClips, EvaluationSample, RandomClips
 from .loading.loader import ClipLoader, evaluation_loader
 from .loading.sampling import (
@@ -28,24 +27,23 @@ from .tasks import (
     TRAIN,
     VALIDATION,
     LabelledSplit,
+    LabelSource,
+    Task,
     TaskError,
-    labelled_split,
 )
 from .verify import Problem, VerifyReport, verify
 
 __all__ = [
-    "CROPS",
-    "FULL",
     "SPECIAL_TOKENS",
     "TASKS",
     "TRAIN",
     "VALIDATION",
-    "VIEW_SETS",
     "ClipBatch",
     "ClipLoader",
     "CommitRecord",
     "EvaluationClips",
     "EvaluationSample",
+    "LabelSource",
     "LabelledSplit",
     "Plan",
     "PlanItem",
@@ -55,12 +53,12 @@ __all__ = [
     "SourceInfo",
     "StoreError",
     "StoreIdentity",
+    "Task",
     "TaskError",
     "TokenStore",
     "TokenizerIdentity",
     "VerifyReport",
     "VideoFailure",
-    "View",
     "WrittenShard",
     "clip_span",
     "commit_shard",
@@ -70,12 +68,9 @@ __all__ = [
     "evaluation_loader",
     "evenly_spaced_starts",
     "failures",
-    "labelled_split",
     "make_plan",
     "mask_token",
     "pad_token",
-    "paper_views",
-    "parse_view",
     "random_starts",
     "read_commit",
     "read_identity",

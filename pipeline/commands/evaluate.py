@@ -15,7 +15,9 @@ from . import options
 def evaluate(
     run: options.Run,
     tokens: options.TokensOption = None,
-    split: Annotated[str, typer.Option(help="Of the task: train or validation.")] = "validation",
+    split: Annotated[
+        str | None, typer.Option(help="Of the task: train, validation or test; the held-out one.")
+    ] = None,
     only: Annotated[
         str | None, typer.Option(help="Of a pre-trained run: keys, as '*/validation/*'.")
     ] = None,

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import torch
 import typer
 
-from ...datasets import TRAIN, TokenStore, labelled_split
+from ...datasets import TRAIN, LabelSource, TokenStore
 from ...trainer import (
     FinetuneConfig,
     ModelConfig,
@@ -17,7 +17,7 @@ from ...trainer import (
     pretrained_model_config,
 )
 from ...trainer import finetune as run_finetune
-from ...trainer.finetuning import PAPER_BATCH, PAPER_EPOCHS, PAPER_OPTIMIZER
+from ...trainer.classification.finetuning import PAPER_BATCH, PAPER_EPOCHS, PAPER_OPTIMIZER
 from . import options
 from .training import (
     RUNS,
@@ -61,13 +61,14 @@ def finetune(
     """Fine-tune a classifier on a labelled task, from pre-trained weights or from scratch."""
     where = choose_device(device)
     store = TokenStore.open(find_tokens(tokens, task))
-    split = labelled_split(task, store.keys, TRAIN)
+    labels = LabelSource(task=task)
+    split = labels.join(store.keys, TRAIN)
     start = find_init(init)
     given = {"preset": preset, "layout": layout, "frames": frames}
     shape = {name: value for name, value in given.items() if value is not None}
     batch = batch_for(batch_size, PAPER_BATCH, len(split), where)
     config = FinetuneConfig(
-        task=task,
+        labels=labels,
         classes=split.classes,
         init=str(start.path) if start else None,
         model=model_for(store, start, shape, where),

@@ -1,11 +1,8 @@
 """Finding and reading video: files, folders and tars in, whole videos or clear failures out."""
 
-from .command import ReadLimits
-from .crops import center_crop, crop, shorter_side, sizes_of
 from .inputs import InputError, VideoSource, find_videos
 from .log import VideoError, VideoInfo
-from .pictures import Frames
-from .reader import VideoReader, probe
+from .reader import Frames, ReadLimits, VideoReader, center_crop, probe
 
 __all__ = [
     "Frames",
@@ -16,9 +13,6 @@ __all__ = [
     "VideoReader",
     "VideoSource",
     "center_crop",
-    "crop",
     "find_videos",
     "probe",
-    "shorter_side",
-    "sizes_of",
 ]

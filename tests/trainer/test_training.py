@@ -10,6 +10,7 @@ from itertools import pairwise
 import pytest
 import torch
 from safetensors.torch import load_file
+from vimpac.datasets import LabelSource
 from vimpac.trainer import (
     FinetuneConfig,
     LoopConfig,
@@ -42,7 +43,7 @@ CONFIG = PretrainConfig(
     mask_boxes=2,
 )
 TUNING = FinetuneConfig(
-    task="motion",
+    labels=LabelSource(task="motion"),
     classes=("down", "up"),
     init=None,
     model=MODEL,

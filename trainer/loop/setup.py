@@ -47,6 +47,27 @@ def prepare_run(
     write_text(run.path / CONFIG, json.dumps(resolved, indent=2) + "\n")
 
 
+def refuse_other_tokens(run: Run, store: TokenStore) -> None:
+    """Raise TrainingError unless the store's codes mean what they did in the run."""
+    before, now = run.config["tokens"]["tokenizer"], store.identity.tokenizer
+    if before["fingerprint"] != now.fingerprint:
+        raise TrainingError(
+            f"{run.path} was trained on tokens of {before['name']} "
+            f"({before['fingerprint'][:12]}), the store {store.path} holds tokens of {now.name} "
+            f"({now.fingerprint[:12]}), whose codes differ: tokenize with the same tokenizer"
+        )
+
+
+def refuse_other_grid(run: Run, store: TokenStore) -> None:
+    """Raise TrainingError unless the store's frames have as many tokens as the run's."""
+    before, now = run.config["model"]["grid"], store.identity.grid()
+    if tuple(before) != tuple(now):
+        raise TrainingError(
+            f"{run.path} was trained on a grid of {before[0]} x {before[1]} tokens, the store "
+            f"{store.path} has {now[0]} x {now[1]}: tokenize at the same --size"
+        )
+
+
 def _refuse_differences(run: Run, resolved: dict[str, Any]) -> None:
     before, now = _flat(run.config), _flat(resolved)
     differing = [

@@ -2,9 +2,9 @@
 
 from torch import Tensor, nn
 
-from .errors import TrainingError
-from .model.backbone import Backbone
-from .model.config import ModelConfig
+from ..errors import TrainingError
+from ..model.backbone import Backbone
+from ..model.config import ModelConfig
 
 
 class ClassifierHead(nn.Module):

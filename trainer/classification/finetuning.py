@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..datasets import TRAIN, ClipLoader, RandomClips, TokenStore, labelled_split
-from .classifier import Classifier
-from .errors import TrainingError
-from .loop.checkpoint import Run
-from .loop.optimizer import OptimizerConfig
-from .loop.setup import prepare_run
-from .loop.train import Batch, LoopConfig, Outcome, StepReport, train
-from .model.config import ModelConfig
+from ...datasets import TRAIN, ClipLoader, LabelSource, RandomClips, TokenStore
+from ..errors import TrainingError
+from ..loop.checkpoint import Run
+from ..loop.optimizer import OptimizerConfig
+from ..loop.setup import prepare_run, refuse_other_grid, refuse_other_tokens
+from ..loop.train import Batch, LoopConfig, Outcome, StepReport, train
+from ..model.config import ModelConfig
+from .model import Classifier
 
 PAPER_BATCH = 128
 PAPER_OPTIMIZER = OptimizerConfig(lr=1e-4, weight_decay=0.01, betas=(0.9, 0.999), warmup_share=0.1)
@@ -29,7 +29,7 @@ class FinetuneConfig:
     """A resolved fine-tuning run.
 
     Attributes:
-        task: a name in `datasets.TASKS`.
+        labels: where the task's labels come from.
         classes: names in label order.
         init: the pre-training run the weights came from; none is from scratch.
         model: the backbone's shape.
@@ -40,7 +40,7 @@ class FinetuneConfig:
         workers: data loading processes; the data do not depend on it.
     """
 
-    task: str
+    labels: LabelSource
     classes: tuple[str, ...]
     init: str | None
     model: ModelConfig
@@ -67,21 +67,9 @@ def pretrained_model_config(init: Run, store: TokenStore) -> ModelConfig:
         raise TrainingError(
             f"{init.path} is a {config['kind']} run; --init takes a pre-training run"
         )
-    model = ModelConfig.from_dict(config["model"])
-    before, now = config["tokens"]["tokenizer"], store.identity.tokenizer
-    if before["fingerprint"] != now.fingerprint:
-        raise TrainingError(
-            f"{init.path} was trained on tokens of {before['name']} "
-            f"({before['fingerprint'][:12]}), the store {store.path} holds tokens of {now.name} "
-            f"({now.fingerprint[:12]}): tokenize with the same tokenizer"
-        )
-    if tuple(model.grid) != tuple(store.identity.grid()):
-        raise TrainingError(
-            f"{init.path} was trained on a grid of {model.grid[0]} x {model.grid[1]} tokens, the "
-            f"store {store.path} has {store.identity.grid()[0]} x {store.identity.grid()[1]}: "
-            "tokenize at the same --size"
-        )
-    return model
+    refuse_other_tokens(init, store)
+    refuse_other_grid(init, store)
+    return ModelConfig.from_dict(config["model"])
 
 
 def finetune(
@@ -108,7 +96,7 @@ def finetune(
     Raises:
         TrainingError: the weights do not fit, or the run exists and is not to be resumed.
     """
-    split = labelled_split(config.task, store.keys, TRAIN, config.classes)
+    split = config.labels.join(store.keys, TRAIN, config.classes)
     torch.manual_seed(config.loop.seed)
     model = Classifier(config.model, len(config.classes), dropout=config.classifier_dropout)
     if init is not None:
