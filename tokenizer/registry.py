@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from importlib.resources import as_file, files
 from pathlib import Path
 
 from .interface import Tokenizer, TokenizerError
-from .vqvae import FILE_NAME, load_vqvae
+from .public.load import load_dalle, load_flava, load_saved, load_vqgan
+from .vqvae import load_vqvae
+from .weights_file import FILE_NAME, read_header
 
 DEFAULT = "default"
+
+PUBLIC: Mapping[str, Callable[..., Tokenizer]] = {
+    "dalle": load_dalle,
+    "flava": load_flava,
+    "vqgan": load_vqgan,
+}
+"""Public tokenizers, `NAME:PATH`."""
+
+SAVED: Mapping[str, Callable[..., Tokenizer]] = {
+    "vqvae": load_vqvae,
+    "dalle": load_saved,
+    "vqgan": load_saved,
+}
+"""Who reads our own files, by the kind that their header names."""
 
 
 def load_tokenizer(
@@ -20,8 +37,9 @@ def load_tokenizer(
     """Load a tokenizer.
 
     Args:
-        spec: `default` for the one that ships, or the path of a `.safetensors` file, or of a
-            folder that holds `tokenizer.safetensors` (a token store's `tokenizer/` is one).
+        spec: `default` for the one that ships; `dalle:PATH`, `flava:PATH` or `vqgan:PATH` for
+            public weights; or the path of a `.safetensors` file of ours, or of a folder that holds
+            `tokenizer.safetensors` (a token store's `tokenizer/` is one).
         device: Where to put its weights.
         precision: Arithmetic of the encoder, `fp32` or `bf16`.
         trust: Allow files that run code of their own when loaded; only TorchScript asks for it.
@@ -32,9 +50,20 @@ def load_tokenizer(
     if spec == DEFAULT:
         with as_file(files(f"{__package__}.weights") / "default.safetensors") as path:
             return load_vqvae(path, device=device, precision=precision)
-    path = Path(spec)
+    name, colon, rest = str(spec).partition(":")
+    if colon and name in PUBLIC:
+        return PUBLIC[name](Path(rest), device=device, precision=precision)
+    return _load_file(Path(spec), device, precision)
+
+
+def _load_file(path: Path, device: str, precision: str) -> Tokenizer:
+    """Load a file of ours, or the one in a folder."""
     if path.is_dir():
         path = path / FILE_NAME
     if not path.is_file():
         raise TokenizerError(f"{path}: no such tokenizer; give 'default', a file or a folder")
-    return load_vqvae(path, device=device, precision=precision)
+    header = read_header(path)
+    kind = str(header.get("kind"))
+    if (header.get("format"), header.get("version")) != ("tokenizer", 1) or kind not in SAVED:
+        raise TokenizerError(f"{path}: not a tokenizer this version of vimpac can read")
+    return SAVED[kind](path, device=device, precision=precision)

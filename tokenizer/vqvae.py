@@ -18,10 +18,9 @@ from torch.nn import functional as F
 from .compute import arithmetic, channels_last, in_fixed_batches, parse_precision
 from .interface import Tokenizer, TokenizerError, fingerprint_of
 from .quantizer import nearest_codes
-from .weights_file import load_into, read_weights, write_weights
+from .weights_file import FILE_NAME, load_into, read_weights, tokenizer_header, write_weights
 
 KIND = "vqvae"
-FILE_NAME = "tokenizer.safetensors"
 COMPRESSION = 8
 MAX_VOCABULARY = 65_536
 
@@ -184,8 +183,7 @@ class VQVAETokenizer(Tokenizer):
 
 def save_vqvae(path: Path, model: VQVAE, config: VQVAEConfig, *, name: str) -> None:
     """Write a model as a tokenizer file, atomically."""
-    header = {"format": "tokenizer", "version": 1, "kind": KIND, "name": name}
-    write_weights(path, {**header, "config": asdict(config)}, model.state_dict())
+    write_weights(path, tokenizer_header(KIND, name, asdict(config)), model.state_dict())
 
 
 def load_vqvae(path: Path, *, device: str = "cpu", precision: str = "fp32") -> VQVAETokenizer:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from safetensors.torch import save
 from torch import Tensor
 
 from .interface import TokenizerError
+
+FILE_NAME = "tokenizer.safetensors"
+"""What a folder that holds a tokenizer calls it."""
 
 _KEY = "vimpac"
 
@@ -40,17 +44,49 @@ def read_weights(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     Raises:
         TokenizerError: The file is missing, truncated, or not one of ours.
     """
+    with _opened(path) as file:
+        header = _header(file, path)
+        return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """A safetensors file; what goes wrong while it is open is told in one line."""
     if not path.is_file():
         raise TokenizerError(f"{path}: no such tokenizer file")
     try:
         with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {}).get(_KEY, "null"))
-            if not isinstance(header, dict):
-                raise TokenizerError(f"{path}: a safetensors file, but not a vimpac tokenizer")
-            weights: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            yield file
     except (SafetensorError, json.JSONDecodeError, OSError) as error:
         raise TokenizerError(f"{path}: not a whole safetensors file ({error})") from error
-    return header, weights
+
+
+def _header(file: Any, path: Path) -> dict[str, Any]:
+    header = json.loads((file.metadata() or {}).get(_KEY, "null"))
+    if not isinstance(header, dict):
+        raise TokenizerError(f"{path}: a safetensors file, but not a vimpac tokenizer")
+    return header
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """Read only the header of what `write_weights` wrote.
+
+    Raises:
+        TokenizerError: The file is missing, truncated, or not one of ours.
+    """
+    with _opened(path) as file:
+        return _header(file, path)
+
+
+def tokenizer_header(kind: str, name: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The header of a tokenizer's file: which code reads it, its name, its configuration."""
+    return {
+        "format": "tokenizer",
+        "version": 1,
+        "kind": kind,
+        "name": name,
+        "config": dict(config),
+    }
 
 
 def load_into(module: torch.nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Public tokenizers from local files: DALL-E, FLAVA, VQGAN, Cosmos."""
