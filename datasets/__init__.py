@@ -19,8 +19,8 @@ from .loading.sampling import (
     take_clip,
 )
 from .loading.selection import select_videos
+from .shards.form import SourceInfo
 from .shards.writer import ShardWriter, WrittenShard
-from .shards.zarr_form import SourceInfo
 from .store import TokenStore
 from .tasks import (
     TASKS,

@@ -1,6 +1,7 @@
 """Making a store: create it, commit its shards one by one, list what failed."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from .errors import StoreError
@@ -17,13 +18,13 @@ from .format.files import (
     files_below,
     remove,
     remove_dead_leftovers,
-    shard_path,
     sync_tree,
     temporary_path,
     write_atomic,
 )
 from .format.identity import StoreIdentity, read_identity
 from .format.plan import Plan, read_plan
+from .shards import shard_of
 from .shards.writer import WrittenShard
 
 
@@ -32,6 +33,7 @@ def create_store(
     identity: StoreIdentity,
     plan: Plan,
     tokenizer_files: Callable[[Path], object] | None = None,
+    form: str = "zarr",
 ) -> None:
     """Make a store, or open the one that is there to resume it.
 
@@ -42,11 +44,12 @@ def create_store(
         identity: What it is made of.
         plan: The split of the inputs.
         tokenizer_files: Writes the tokenizer's config and weights into the folder it is given.
+        form: How token shards are packed, `zarr` or `webdataset`.
 
     Raises:
-        StoreError: the folder holds other things, or a store of another identity or plan.
+        StoreError: the folder holds other things, or a store of another identity, plan or form.
     """
-    store = Path(path)
+    store, identity = Path(path), replace(identity, form=form)
     if not (store / IDENTITY_FILE).exists():
         prepare_folder(store)
         if tokenizer_files is not None:
@@ -116,6 +119,12 @@ def check_same(store: Path, identity: StoreIdentity, plan: Plan) -> None:
             f"{store} was made with other options ({'; '.join(differences)}): "
             "use the same options to resume, or another folder"
         )
+    form = read_identity(store).form
+    if form != identity.form:
+        raise StoreError(
+            f"{store} keeps its shards as {form}, not as {identity.form}: "
+            "use the same form to resume, or another folder"
+        )
     if read_plan(store).hash != plan.hash:
         raise StoreError(
             f"{store} was planned for other videos or another shard size: "
@@ -139,7 +148,7 @@ def committed(path: str | Path, shard: int) -> bool:
 
 def file_problems(store: Path, record: CommitRecord) -> list[str]:
     """What differs between a shard's files and its record, a short phrase each."""
-    found = files_below(shard_path(store, record.shard))
+    found = files_below(store, shard_of(read_identity(store), record.shard))
     problems = [f"{name} is not in the commit record" for name in found if name not in record.files]
     for name, file in record.files.items():
         if name not in found:
@@ -183,6 +192,7 @@ def commit_shard(
         digests=written.digests,
         failures=tuple(failures),
         files=written.files,
+        grids=written.grids,
         codes_used=written.codes_used,
     )
     write_commit(store, record)

@@ -9,13 +9,17 @@ from numpy.typing import NDArray
 
 from .errors import StoreError
 from .format.commit import CommitRecord, read_commit
-from .format.files import TOKENIZER_FOLDER, shard_path
+from .format.files import TOKENIZER_FOLDER
 from .format.identity import StoreIdentity, read_identity
 from .format.index import StoreIndex, load_index
-from .shards.zarr_form import Codes, read_codes
+from .shards import open_shard
+from .shards.contents import read_checked
+from .shards.form import ShardReader
+from .shards.layout import CodeArray, Codes, ShardLayout
 from .summary import summarize
 
 CACHE_BYTES = 512 * 2**20
+OPEN_SHARDS = 64
 
 
 class TokenStore:
@@ -42,9 +46,8 @@ class TokenStore:
     def _prepare(self) -> None:
         """Make what is derived from the index."""
         self._cache: OrderedDict[tuple[int, str], Codes] = OrderedDict()
-        self._numbers: dict[str, int] = {}
+        self._open: OrderedDict[int, ShardReader] = OrderedDict()
         self._shard_ends = np.cumsum(self.index.shard_sizes)
-        self._frame_ends = np.cumsum(self.index.frames)
 
     def __getstate__(self) -> dict[str, object]:
         """Leave out what can be read or made again."""
@@ -108,60 +111,62 @@ class TokenStore:
 
     def index_of(self, key: str) -> int:
         """Number of the video with a key; raises StoreError when there is none."""
-        if not self._numbers:
-            self._numbers = {name: number for number, name in enumerate(self.keys)}
-        if key not in self._numbers:
+        number = self.index.keys.find(key)
+        if number is None:
             raise StoreError(f"no video {key!r} in {self.path}")
-        return self._numbers[key]
+        return number
 
-    def read(self, key: str, view: str = "center") -> Codes:
+    def read(self, key: str, view: str | None = None) -> Codes:
         """Codes of the video with a key, `(T, h, w)` (see `codes`)."""
         return self.codes(self.index_of(key), view)
 
-    def codes(self, index: int, view: str = "center") -> Codes:
+    def codes(self, index: int, view: str | None = None) -> Codes:
         """Codes of a video, `(T, h, w)` uint16 (uint32 above 65535 codes), read-only.
 
         Args:
             index: Number of the video.
-            view: Which of the stored crops.
+            view: Which of the stored crops; by default `center` where it is stored.
 
         Raises:
             StoreError: its shard is missing or damaged; codes are never made up.
         """
-        self.identity.grid(view)
         number = range(len(self))[index]
         place = int(np.searchsorted(self._shard_ends, number, side="right"))
-        first, end = self._frames_of_shard(place)
-        stop = int(self._frame_ends[number])
-        window = slice(stop - int(self.frames[number]) - first, stop - first)
-        if (end - first) * self._frame_bytes(view) > self.cache_bytes:
-            return self._read(place, view, window)
-        return self._whole_shard(place, view)[window]
+        first = int(self._shard_ends[place] - self.shard_sizes[place])
+        shard = self._shard(place)
+        array, start, stop = shard.layout.span(number - first, view or self.identity.default_view)
+        if array.frames * array.frame_bytes > self.cache_bytes:
+            codes = read_checked(shard, array, start, stop)
+            codes.flags.writeable = False
+            return codes
+        return self._whole_array(place, shard, array)[start:stop]
 
-    def _frames_of_shard(self, place: int) -> tuple[int, int]:
-        """First frame and end of the shard at a place, counted over the whole store."""
-        last = int(self._shard_ends[place])
-        first = last - int(self.shard_sizes[place])
-        return (int(self._frame_ends[first - 1]) if first else 0), int(self._frame_ends[last - 1])
+    def _shard(self, place: int) -> ShardReader:
+        """The open shard at a place of the index."""
+        shard = self._open.pop(place, None)
+        if shard is None:
+            last = int(self._shard_ends[place])
+            first = last - int(self.shard_sizes[place])
+            layout = ShardLayout(
+                self.identity,
+                self.index.keys[first:last],
+                self.frames[first:last],
+                self.index.grids[first:last],
+            )
+            shard = open_shard(self.path, int(self.index.shards[place]), layout)
+        self._open[place] = shard
+        if len(self._open) > OPEN_SHARDS:
+            self._open.popitem(last=False)
+        return shard
 
-    def _frame_bytes(self, view: str) -> int:
-        h, w = self.identity.grid(view)
-        return h * w * np.dtype(self.identity.code_dtype).itemsize
-
-    def _whole_shard(self, place: int, view: str) -> Codes:
-        """All codes of a shard, kept until others need the memory."""
-        codes = self._cache.pop((place, view), None)
+    def _whole_array(self, place: int, shard: ShardReader, array: CodeArray) -> Codes:
+        """All codes of an array, kept until others need the memory."""
+        codes = self._cache.pop((place, array.name), None)
         if codes is None:
-            codes = self._read(place, view, slice(None))
+            codes = read_checked(shard, array, 0, array.frames)
+            codes.flags.writeable = False
             held = sum(array.nbytes for array in self._cache.values())
             while self._cache and held + codes.nbytes > self.cache_bytes:
                 held -= self._cache.popitem(last=False)[1].nbytes
-        self._cache[place, view] = codes
-        return codes
-
-    def _read(self, place: int, view: str, window: slice) -> Codes:
-        first, end = self._frames_of_shard(place)
-        group = shard_path(self.path, int(self.index.shards[place]))
-        codes = read_codes(group, view, end - first, self.identity, window)
-        codes.flags.writeable = False
+        self._cache[place, array.name] = codes
         return codes

@@ -22,7 +22,7 @@ def summarize(
     occurs at least once.
     """
     frames = sum(sum(commit.frames) for commit in commits)
-    tokens = frames * identity.tokens_a_frame
+    tokens = sum(commit.tokens(identity) for commit in commits)
     sizes = {name: path.stat().st_size for name, path in files_below(store).items()}
     tokenizer_bytes = sum(
         size for name, size in sizes.items() if name.startswith(f"{TOKENIZER_FOLDER}/")
@@ -39,7 +39,7 @@ def summarize(
         "fps": identity.fps,
         "size": identity.size,
         "views": list(identity.views),
-        "grid": list(identity.grids[0]),
+        "grid": list(identity.grid()),
         "vocabulary": identity.vocabulary,
         "codebook_use": float(used.sum()) / identity.vocabulary,
         "bytes_on_disk": sum(sizes.values()),

@@ -13,15 +13,16 @@ from .format.files import (
     IDENTITY_FILE,
     INDEX_FILE,
     TOKENIZER_FOLDER,
-    commit_path,
+    commit_name,
     file_sha256,
     files_below,
-    shard_path,
 )
 from .format.identity import StoreIdentity, read_identity
 from .format.index import StoreIndex, build_index, read_index
 from .format.plan import Plan, read_plan
-from .shards.zarr_form import read_digests, read_offsets, read_videos
+from .shards import open_shard
+from .shards.contents import read_digests
+from .shards.layout import ShardLayout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +93,8 @@ def index_is_current(store: Path) -> bool:
 
 def same_index(one: StoreIndex, other: StoreIndex) -> bool:
     """Whether two indexes are equal, vector by vector."""
-    return all(np.array_equal(value, vars(other)[name]) for name, value in vars(one).items())
+    vectors = other.vectors()
+    return all(np.array_equal(value, vectors[name]) for name, value in one.vectors().items())
 
 
 def tokenizer_problems(folder: Path) -> list[str]:
@@ -110,7 +112,7 @@ def tokenizer_problems(folder: Path) -> list[str]:
 
 def shard_problems(store: Path, identity: StoreIdentity, plan: Plan, shard: int) -> list[str]:
     """What is wrong with one token shard, a phrase each."""
-    if not commit_path(store, shard).exists():
+    if not (store / commit_name(shard)).exists():
         return ["not committed yet: resume `vimpac tokenize`"]
     try:
         record = read_commit(store, shard)
@@ -138,19 +140,18 @@ def record_problems(record: CommitRecord, identity: StoreIdentity, plan: Plan) -
 
 
 def content_problems(store: Path, identity: StoreIdentity, record: CommitRecord) -> list[str]:
-    """What differs between the arrays of a shard and its record."""
-    group = shard_path(store, record.shard)
+    """What differs between the content of a shard and its record."""
     try:
-        stored = [(video["key"], video["frames"]) for video in read_videos(group)]
-        offsets = read_offsets(group)
-        digests = read_digests(group, identity, record.keys, record.frames)
-    except (StoreError, KeyError, TypeError) as error:
+        shard = open_shard(store, record.shard, ShardLayout.of(identity, record))
+        stored, digests = shard.videos(), read_digests(shard)
+    except StoreError as error:
         return [str(error)]
     problems = []
-    if stored != list(zip(record.keys, record.frames, strict=True)):
+    grids = record.grids or (None,) * len(record.keys)
+    if [(video.key, video.frames, video.grid) for video in stored] != list(
+        zip(record.keys, record.frames, grids, strict=True)
+    ):
         problems.append("its list of videos differs from its commit record")
-    if not np.array_equal(offsets, np.cumsum([0, *record.frames])):
-        problems.append("its offsets differ from its commit record")
     if tuple(digests) != record.digests:
         problems.append("its codes do not match their logical hashes")
     return problems

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import StoreError
+from .access import Place, open_files
 from .digest import logical_hash
-from .files import COMMITS_FOLDER, commit_path, write_atomic
+from .files import COMMITS_FOLDER, commit_name, write_atomic
+from .identity import Grid, StoreIdentity
 from .parse import (
     FORMAT_VERSION,
     parse_field,
@@ -62,8 +65,9 @@ class CommitRecord:
         frames: Stored frames of each.
         digests: Digest of each (see `digest.video_digest`).
         failures: Videos that did not.
-        files: Every file of the shard, by name relative to its folder.
+        files: Every file of the shard, by name relative to the store.
         codes_used: One bit a code of the vocabulary, whether it occurs; packed, base64.
+        grids: `(h, w)` codes a frame of each video in the view `full`, where that is stored.
     """
 
     shard: int
@@ -75,11 +79,16 @@ class CommitRecord:
     failures: tuple[VideoFailure, ...]
     files: Mapping[str, FileRecord]
     codes_used: str
+    grids: tuple[Grid, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse columns of unequal length."""
+        """Refuse columns of unequal length, and videos without frames or a grid."""
         if not len(self.keys) == len(self.frames) == len(self.digests):
             raise StoreError("keys, frames and sha256 of the videos should be of one length")
+        if self.grids and len(self.grids) != len(self.keys):
+            raise StoreError("keys and grids of the videos should be of one length")
+        if min(self.frames, default=1) < 1 or min(map(min, self.grids), default=1) < 1:
+            raise StoreError("a video needs at least one frame of at least one code")
 
     @property
     def bytes(self) -> int:
@@ -90,6 +99,14 @@ class CommitRecord:
     def logical_hash(self) -> str:
         """Hash of the shard's keys and codes (see `digest.logical_hash`)."""
         return logical_hash(zip(self.keys, self.digests, strict=True))
+
+    def tokens(self, identity: StoreIdentity) -> int:
+        """Codes the shard holds, over all views."""
+        grids = self.grids or (None,) * len(self.frames)
+        return sum(
+            frames * identity.tokens_a_frame(grid)
+            for frames, grid in zip(self.frames, grids, strict=True)
+        )
 
     def used(self) -> NDArray[np.bool_]:
         """Whether each code occurs; `(vocabulary,)`, padded to whole bytes."""
@@ -108,8 +125,9 @@ class CommitRecord:
             "videos": {
                 "key": list(self.keys),
                 "frames": list(self.frames),
-                "sha256": list(self.digests),
-            },
+                "sha256": base64.b64encode(bytes.fromhex("".join(self.digests))).decode(),
+            }
+            | ({"grid": [list(grid) for grid in self.grids]} if self.grids else {}),
             "failures": [vars(failure) for failure in self.failures],
             "files": {name: vars(file) for name, file in self.files.items()},
             "codes_used": self.codes_used,
@@ -129,11 +147,31 @@ class CommitRecord:
             identity=parse_field(document, "identity", str),
             keys=parse_list(videos, "key", str),
             frames=parse_list(videos, "frames", int),
-            digests=parse_list(videos, "sha256", str),
+            digests=parse_digests(videos),
             failures=tuple(map(parse_failure, parse_list(document, "failures", dict))),
             files={name: parse_file(parse_field(files, name, dict)) for name in files},
             codes_used=parse_field(document, "codes_used", str),
+            grids=parse_grids(videos),
         )
+
+
+def parse_digests(videos: Mapping[str, object]) -> tuple[str, ...]:
+    """Read the digests of a shard's videos, 32 bytes each, one after another in base64."""
+    try:
+        packed = base64.b64decode(parse_field(videos, "sha256", str), validate=True)
+    except ValueError as error:
+        raise StoreError(f"field 'sha256' should be base64: {error}") from None
+    return tuple(packed[at : at + 32].hex() for at in range(0, len(packed), 32))
+
+
+def parse_grids(videos: Mapping[str, object]) -> tuple[Grid, ...]:
+    """Read the grids of a shard's videos; none where they are not listed."""
+    if "grid" not in videos:
+        return ()
+    grids = parse_list(videos, "grid", list)
+    if not all(len(grid) == 2 and all(type(side) is int for side in grid) for grid in grids):
+        raise StoreError("field 'grid' should list [rows, columns]")
+    return tuple((rows, columns) for rows, columns in grids)
 
 
 def parse_failure(document: Mapping[str, object]) -> VideoFailure:
@@ -157,31 +195,37 @@ def pack_used(used: NDArray[np.bool_]) -> str:
     return base64.b64encode(np.packbits(used, bitorder="little").tobytes()).decode()
 
 
-def read_commit(store: Path, shard: int) -> CommitRecord:
+def read_commit(store: Place, shard: int) -> CommitRecord:
     """Read the commit record of a token shard.
 
     Raises:
         StoreError: it is missing or damaged.
     """
-    path = commit_path(store, shard)
+    name = commit_name(shard)
     try:
-        record = CommitRecord.from_dict(read_document(path))
+        record = CommitRecord.from_dict(read_document(store, name))
     except StoreError as error:
         raise StoreError(f"commit record of shard {shard:06d} is not usable: {error}") from None
     if record.shard != shard:
-        raise StoreError(f"{path} is the record of shard {record.shard:06d}")
+        raise StoreError(f"{name} is the record of shard {record.shard:06d}")
     return record
 
 
 def write_commit(store: Path, record: CommitRecord) -> None:
     """Write a commit record, whole or not at all."""
     text = json.dumps(record.to_dict(), ensure_ascii=False, separators=(",", ":"))
-    path = commit_path(store, record.shard)
+    path = store / commit_name(record.shard)
     path.parent.mkdir(exist_ok=True)
     write_atomic(path, text.encode() + b"\n")
 
 
-def committed_shards(store: Path) -> list[int]:
+def commit_sizes(store: Place) -> dict[int, int]:
+    """Bytes of each commit record by the number of its shard, ascending."""
+    sizes = open_files(store).sizes(COMMITS_FOLDER)
+    found = {name.removesuffix(".json"): size for name, size in sizes.items()}
+    return {int(stem): found[stem] for stem in sorted(found) if re.fullmatch(r"\d{6,}", stem)}
+
+
+def committed_shards(store: Place) -> list[int]:
     """Numbers of the shards that have a commit record, ascending."""
-    names = (store / COMMITS_FOLDER).glob("[0-9]*.json")
-    return sorted(int(path.stem) for path in names if path.stem.isdigit())
+    return list(commit_sizes(store))

@@ -20,14 +20,9 @@ COMMITS_FOLDER = "commits"
 DEAD_AFTER_SECONDS = 24 * 3600
 
 
-def shard_path(store: Path, shard: int) -> Path:
-    """Folder of one token shard."""
-    return store / SHARDS_FOLDER / f"{shard:06d}.zarr"
-
-
-def commit_path(store: Path, shard: int) -> Path:
-    """Commit record of one token shard."""
-    return store / COMMITS_FOLDER / f"{shard:06d}.json"
+def commit_name(shard: int) -> str:
+    """Commit record of one token shard, relative to its store."""
+    return f"{COMMITS_FOLDER}/{shard:06d}.json"
 
 
 def temporary_path(final: Path) -> Path:
@@ -81,7 +76,7 @@ def sync(path: Path) -> None:
 
 
 def sync_tree(folder: Path) -> None:
-    """Make everything below a folder last through a power cut."""
+    """Make a file, or a folder and everything below it, last through a power cut."""
     for path in sorted(folder.rglob("*"), reverse=True):
         sync(path)
     sync(folder)
@@ -101,8 +96,8 @@ def write_atomic(path: Path, content: bytes) -> None:
     sync(path.parent)
 
 
-def move_folder(source: Path, final: Path) -> None:
-    """Put a finished folder in its place, instead of whatever uncommitted one was there."""
+def move_into_place(source: Path, final: Path) -> None:
+    """Put a finished file or folder in its place, instead of whatever uncommitted one was there."""
     if final.exists():
         old = temporary_path(final)
         os.replace(final, old)
@@ -117,7 +112,12 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def files_below(folder: Path) -> dict[str, Path]:
-    """Every file below a folder by its relative POSIX name, sorted."""
-    found = (path for path in folder.rglob("*") if path.is_file())
+def files_below(folder: Path, part: str = "") -> dict[str, Path]:
+    """Every file below a folder by its relative POSIX name, sorted.
+
+    Args:
+        folder: What names are relative to.
+        part: Name of a file or folder in it to stay within.
+    """
+    found = (path for path in (folder / part, *(folder / part).rglob("*")) if path.is_file())
     return {path.relative_to(folder).as_posix(): path for path in sorted(found)}

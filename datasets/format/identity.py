@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from ..errors import StoreError
+from .access import Place, open_files
 from .files import IDENTITY_FILE
 from .parse import (
     FORMAT_VERSION,
@@ -20,8 +20,10 @@ from .parse import (
     seal,
     unseal,
 )
+from .views import FULL
 
 Grid = tuple[int, int]
+FORMS = ("zarr", "webdataset")
 LIBRARIES = ("vimpac", "numpy", "torch", "zarr", "numcodecs")
 
 
@@ -93,9 +95,11 @@ class StoreIdentity:
         size: Side of the square frame given to the tokenizer, in pixels.
         views: Names of the crops stored of each video.
         grids: `(h, w)` codes a frame, one for each view; by default `size / compression` squared.
+            None for `full`, whose grid is each video's own.
         precision: Arithmetic of the encoder.
         steady: How far from the nearest code the previous frame's code may be and still be kept
             (see `Tokenizer.stream`); 0 keeps every nearest code.
+        form: How a token shard is packed, `zarr` or `webdataset`; told, never compared.
         versions: Libraries at work; told, never compared.
     """
 
@@ -103,24 +107,27 @@ class StoreIdentity:
     fps: float
     size: int
     views: tuple[str, ...] = ("center",)
-    grids: tuple[Grid, ...] = ()
+    grids: tuple[Grid | None, ...] = ()
     precision: str = "fp32"
     steady: float = 0.0
+    form: str = field(default="zarr", compare=False)
     versions: Mapping[str, str] = field(default_factory=library_versions, compare=False)
 
     def __post_init__(self) -> None:
         """Bring values to one form, fill in the grids and refuse impossible values."""
         object.__setattr__(self, "fps", float(self.fps))
         object.__setattr__(self, "views", tuple(self.views))
-        object.__setattr__(self, "grids", tuple(tuple(grid) for grid in self.grids))
+        object.__setattr__(self, "grids", tuple(grid and tuple(grid) for grid in self.grids))
         object.__setattr__(self, "steady", float(self.steady))
         parse_positive("fps", self.fps)
         parse_positive("size", self.size)
         if not 0 <= self.steady < float("inf"):
             raise StoreError(f"steady should not be negative, found {self.steady!r}")
+        if self.form not in FORMS:
+            raise StoreError(f"a store's form is one of {', '.join(FORMS)}, found {self.form!r}")
         if not self.grids:
-            side = self.size // self.tokenizer.compression
-            object.__setattr__(self, "grids", ((side, side),) * len(self.views))
+            grids = tuple(None if view == FULL else self.crop_grid for view in self.views)
+            object.__setattr__(self, "grids", grids)
         if not self.views or len(set(self.views)) != len(self.views):
             raise StoreError(f"views should be distinct names, found {list(self.views)}")
         for view in self.views:
@@ -128,8 +135,10 @@ class StoreIdentity:
                 raise StoreError(f"view name {view!r} should be made of a-z, 0-9, _ and -")
         if len(self.grids) != len(self.views):
             raise StoreError(f"{len(self.views)} views need as many grids, found {self.grids}")
-        for grid in self.grids:
-            if len(grid) != 2 or min(grid) < 1:
+        for view, grid in zip(self.views, self.grids, strict=True):
+            if (grid is None) != (view == FULL):
+                raise StoreError(f"view {view}: the grid of {FULL}, and of no other, is open")
+            if grid is not None and (len(grid) != 2 or min(grid) < 1):
                 raise StoreError(f"a grid should be (rows, columns) of codes, found {grid}")
 
     @property
@@ -143,15 +152,37 @@ class StoreIdentity:
         return "uint16" if self.vocabulary <= 65535 else "uint32"
 
     @property
-    def tokens_a_frame(self) -> int:
-        """Codes a stored frame, over all views."""
-        return sum(h * w for h, w in self.grids)
+    def crop_grid(self) -> Grid:
+        """`(h, w)` codes of a square frame of `size`."""
+        side = self.size // self.tokenizer.compression
+        return side, side
 
-    def grid(self, view: str = "center") -> Grid:
-        """`(h, w)` codes a frame of a view; raises StoreError for a view that is not stored."""
+    @property
+    def default_view(self) -> str:
+        """The view that is read when none is named: `center` where it is stored."""
+        return "center" if "center" in self.views else self.views[0]
+
+    def stored_grid(self, view: str) -> Grid | None:
+        """`(h, w)` codes a stored frame of a view, None where each video has its own.
+
+        Raises:
+            StoreError: the view is not stored.
+        """
         if view not in self.views:
             raise StoreError(f"no view {view!r} in this store, it has {', '.join(self.views)}")
         return self.grids[self.views.index(view)]
+
+    def grid(self, view: str | None = None) -> Grid:
+        """`(h, w)` codes a frame of a clip of a view; raises StoreError if it is not stored.
+
+        Of `full`, clips are square crops of `size`.
+        """
+        return self.stored_grid(view or self.default_view) or self.crop_grid
+
+    def tokens_a_frame(self, grid: Grid | None = None) -> int:
+        """Codes a stored frame over all views, `grid` standing for `full`."""
+        grids = [stored or grid for stored in self.grids]
+        return sum(h * w for h, w in filter(None, grids))
 
     def to_dict(self) -> dict[str, object]:
         """The JSON form, as stored in `vimpac.json`."""
@@ -162,12 +193,13 @@ class StoreIdentity:
             "fps": self.fps,
             "size": self.size,
             "views": {
-                view: {"grid": list(grid)}
+                view: {"grid": grid and list(grid)}
                 for view, grid in zip(self.views, self.grids, strict=True)
             },
             "code_dtype": self.code_dtype,
             "precision": self.precision,
             "steady": self.steady,
+            "form": self.form,
             "versions": dict(self.versions),
         }
 
@@ -189,6 +221,7 @@ class StoreIdentity:
             grids=tuple(parse_grid(parse_field(views, view, dict)) for view in views),
             precision=parse_field(document, "precision", str),
             steady=parse_field(document, "steady", float),
+            form=parse_field(document, "form", str),
             versions=parse_field(document, "versions", dict),
         )
         if document.get("code_dtype") != identity.code_dtype:
@@ -197,11 +230,11 @@ class StoreIdentity:
 
     @property
     def hash(self) -> str:
-        """sha256 over the identity without its versions, in hex."""
+        """sha256 over the identity without its form and versions, in hex."""
         return document_sha256(compared(self))
 
     def differences(self, other: "StoreIdentity") -> list[str]:
-        """What differs from another identity, a short phrase each; versions do not count."""
+        """What differs from another identity, a short phrase each; see `compared`."""
         mine, theirs = flatten(compared(self)), flatten(compared(other))
         return [
             f"{name}: {mine.get(name)} against {theirs.get(name)}"
@@ -210,20 +243,27 @@ class StoreIdentity:
         ]
 
 
-def read_identity(store: Path) -> StoreIdentity:
-    """Read what a store is made of; raises StoreError when the folder is no store."""
-    if not (store / IDENTITY_FILE).is_file():
-        raise StoreError(f"{store} is not a token store (no {IDENTITY_FILE} there)")
+def read_identity(store: Place) -> StoreIdentity:
+    """Read what a store is made of; raises StoreError when there is no store."""
+    files = open_files(store)
     try:
-        document = read_document(store / IDENTITY_FILE)
+        files.open(IDENTITY_FILE)
+    except StoreError:
+        raise StoreError(
+            f"{files.location} is not a token store (no {IDENTITY_FILE} there)"
+        ) from None
+    try:
+        document = read_document(files, IDENTITY_FILE)
         parse_version(document)
         return StoreIdentity.from_dict(unseal(document))
     except StoreError as error:
-        raise StoreError(f"{store / IDENTITY_FILE}: {error}") from None
+        raise StoreError(f"{files.location}: {IDENTITY_FILE}: {error}") from None
 
 
-def parse_grid(document: Mapping[str, object]) -> Grid:
-    """Read `{"grid": [h, w]}`."""
+def parse_grid(document: Mapping[str, object]) -> Grid | None:
+    """Read `{"grid": [h, w]}`, or `{"grid": null}`."""
+    if document.get("grid", ()) is None:
+        return None
     grid = parse_list(document, "grid", int)
     if len(grid) != 2:
         raise StoreError(f"a grid should be [rows, columns], found {list(grid)}")
@@ -232,7 +272,8 @@ def parse_grid(document: Mapping[str, object]) -> Grid:
 
 def compared(identity: StoreIdentity) -> dict[str, object]:
     """The JSON form without what is told but never compared."""
-    return {name: value for name, value in identity.to_dict().items() if name != "versions"}
+    told = ("form", "versions")
+    return {name: value for name, value in identity.to_dict().items() if name not in told}
 
 
 def flatten(document: Mapping[str, object], prefix: str = "") -> dict[str, object]:

@@ -1,53 +1,45 @@
 """What readers need at start without touching shards: one small file built from the commits.
 
 `index.safetensors` holds vectors and, as metadata, what the commit records looked like when it was
-built; it is rebuilt when that has changed.
+built; it is built anew when that has changed. It is mapped, not read, so that opening a store of a
+million videos costs little.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from .commit import committed_shards, read_commit
-from .files import INDEX_FILE, commit_path, write_atomic
+from ..errors import StoreError
+from .access import Place, open_files
+from .commit import CommitRecord, commit_sizes, read_commit
+from .files import INDEX_FILE, write_atomic
+from .keys import Keys
 
-VECTORS = ("shards", "shard_sizes", "frames", "key_bytes", "key_ends")
+VECTORS = {
+    "shards": "I64",
+    "shard_sizes": "I64",
+    "frames": "U32",
+    "grids": "U32",
+    "key_bytes": "U8",
+    "key_ends": "U32 U64",
+    "key_order": "U32",
+}
+"""Every vector of the file with the types it may have, as safetensors names them."""
 
-
-class Keys(Sequence[str]):
-    """Keys of all videos, kept as one block of UTF-8 and decoded when asked for."""
-
-    def __init__(self, text: NDArray[np.uint8], ends: NDArray[np.int64]) -> None:
-        self.text = text
-        self.ends = ends
-
-    def __len__(self) -> int:
-        """Number of keys."""
-        return len(self.ends)
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[str]: ...
-    def __getitem__(self, index: int | slice) -> str | list[str]:
-        """One key, or a list of them."""
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        place = range(len(self))[index]
-        start = int(self.ends[place - 1]) if place else 0
-        return self.text[start : int(self.ends[place])].tobytes().decode()
+DTYPES = {"I64": "<i8", "U32": "<u4", "U64": "<u8", "U8": "u1"}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class StoreIndex:
     """The committed videos of a store, in the order of their shards.
 
@@ -56,91 +48,115 @@ class StoreIndex:
         shards: Numbers of the committed shards, `(shards,)` int64, ascending.
         shard_sizes: Videos in each, `(shards,)` int64.
         frames: Stored frames of each video, `(videos,)` int64.
-        key_bytes: All keys in UTF-8, one after another, uint8.
-        key_ends: Where each key ends in `key_bytes`, `(videos,)` int64.
+        grids: `(h, w)` of each video in the view `full`, `(videos, 2)` int64; `(0, 2)` without.
+        keys: Key of each video.
     """
 
     signature: str
     shards: NDArray[np.int64]
     shard_sizes: NDArray[np.int64]
     frames: NDArray[np.int64]
-    key_bytes: NDArray[np.uint8]
-    key_ends: NDArray[np.int64]
+    grids: NDArray[np.int64]
+    keys: Keys
 
-    @property
-    def keys(self) -> Keys:
-        """Key of each video."""
-        return Keys(self.key_bytes, self.key_ends)
+    def __post_init__(self) -> None:
+        """Refuse vectors that do not belong together."""
+        videos = len(self.frames)
+        lengths = (len(self.keys), len(self.keys.order), int(self.shard_sizes.sum()))
+        if len(self.shards) != len(self.shard_sizes) or set(lengths) != {videos}:
+            raise StoreError(f"{INDEX_FILE} does not agree with itself")
+        if self.grids.ndim != 2 or self.grids.shape[1] != 2 or len(self.grids) not in (0, videos):
+            raise StoreError(f"{INDEX_FILE} has grids of shape {self.grids.shape}")
+
+    def vectors(self) -> dict[str, NDArray[Any]]:
+        """The content of the file."""
+        return {
+            "shards": self.shards,
+            "shard_sizes": self.shard_sizes,
+            "frames": self.frames.astype(np.uint32),
+            "grids": self.grids.astype(np.uint32),
+            "key_bytes": self.keys.text,
+            "key_ends": self.keys.ends,
+            "key_order": self.keys.order,
+        }
 
 
-def commits_signature(store: Path) -> str:
+def commits_signature(store: Place) -> str:
     """sha256 over the names and sizes of the commit records: cheap, and new with every commit."""
     digest = hashlib.sha256()
-    for shard in committed_shards(store):
-        path = commit_path(store, shard)
-        digest.update(f"{path.name} {path.stat().st_size}\n".encode())
+    for shard, size in commit_sizes(store).items():
+        digest.update(f"{shard:06d}.json {size}\n".encode())
     return digest.hexdigest()
 
 
-def build_index(store: Path) -> StoreIndex:
+def build_index(store: Place) -> StoreIndex:
     """Build the index from the commit records; raises StoreError when one is damaged."""
     signature = commits_signature(store)
-    shards, sizes, frames = [], [], [np.zeros(0, np.int64)]
-    keys: list[bytes] = []
-    for shard in committed_shards(store):
-        record = read_commit(store, shard)
-        shards.append(shard)
-        sizes.append(len(record.keys))
-        frames.append(np.array(record.frames, dtype=np.int64))
-        keys.extend(key.encode() for key in record.keys)
+    records = (read_commit(store, shard) for shard in commit_sizes(store))
+    return index_of(records, signature)
+
+
+def index_of(records: Iterable[CommitRecord], signature: str) -> StoreIndex:
+    """The index of some commit records, in their order."""
+    columns = [(r.shard, len(r.keys), r.frames, r.grids, r.keys) for r in records]
+    shards, sizes, frames, grids, keys = zip(*columns, strict=True) if columns else ((),) * 5
     return StoreIndex(
         signature=signature,
         shards=np.array(shards, dtype=np.int64),
         shard_sizes=np.array(sizes, dtype=np.int64),
-        frames=np.concatenate(frames),
-        key_bytes=np.frombuffer(b"".join(keys), dtype=np.uint8),
-        key_ends=np.cumsum([len(key) for key in keys], dtype=np.int64),
+        frames=np.array(list(chain(*frames)), dtype=np.int64),
+        grids=np.array(list(chain(*grids)), dtype=np.int64).reshape(-1, 2),
+        keys=Keys.of(list(chain(*keys))),
     )
 
 
-def read_index(store: Path) -> StoreIndex | None:
+def read_index(store: Place) -> StoreIndex | None:
     """Read the index file, or None when it is missing, damaged or stale."""
-    path = store / INDEX_FILE
-    if not path.is_file():
-        return None
     try:
-        with safe_open(path, framework="numpy") as file:
-            signature, _, check = (file.metadata() or {}).get("commits", "").partition(" ")
-            if signature != commits_signature(store):
-                return None
-            vectors = {name: file.get_tensor(name) for name in VECTORS}
-            if check != checksum(vectors):
-                return None
-    except (SafetensorError, OSError):
+        content = open_files(store).open(INDEX_FILE).content()
+        length = int.from_bytes(content[:8], "little")
+        header = json.loads(bytes(content[8 : 8 + length]))
+        signature, check = header["__metadata__"]["commits"].split(" ")
+        body = content[8 + length :]
+        if signature != commits_signature(store) or check != f"{crc32(body):08x}":
+            return None
+        vectors = {name: vector_of(header[name], name, body) for name in VECTORS}
+        return StoreIndex(
+            signature=signature,
+            shards=vectors["shards"],
+            shard_sizes=vectors["shard_sizes"],
+            frames=vectors["frames"].astype(np.int64),
+            grids=vectors["grids"].astype(np.int64),
+            keys=Keys(vectors["key_bytes"], vectors["key_ends"], vectors["key_order"]),
+        )
+    except (StoreError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    return StoreIndex(signature=signature, **vectors)
+
+
+def vector_of(entry: Mapping[str, Any], name: str, body: memoryview) -> NDArray[Any]:
+    """One vector of a safetensors file, mapped; raises ValueError when it is not as it should."""
+    start, stop = entry["data_offsets"]
+    if entry["dtype"] not in VECTORS[name].split() or not 0 <= start <= stop <= len(body):
+        raise ValueError(f"{name} is not a vector of an index")
+    vector: NDArray[Any] = np.frombuffer(body[start:stop], dtype=DTYPES[entry["dtype"]])
+    return vector.reshape(entry["shape"])
 
 
 def write_index(store: Path, index: StoreIndex) -> None:
-    """Write the index file."""
-    vectors = {name: np.ascontiguousarray(getattr(index, name)) for name in VECTORS}
-    metadata = {"commits": f"{index.signature} {checksum(vectors)}"}
+    """Write the index file; raises OSError where that cannot be."""
+    vectors = index.vectors()
+    body = memoryview(save(vectors))  # its vectors lie in an order that safetensors chooses
+    start = 8 + int.from_bytes(body[:8], "little")
+    metadata = {"commits": f"{index.signature} {crc32(body[start:]):08x}"}
     write_atomic(store / INDEX_FILE, save(vectors, metadata=metadata))
 
 
-def checksum(vectors: Mapping[str, NDArray[Any]]) -> str:
-    """CRC-32 over the vectors' bytes, in hex."""
-    check = 0
-    for name in VECTORS:
-        check = crc32(vectors[name].data, check)
-    return f"{check:08x}"
-
-
-def load_index(store: Path) -> StoreIndex:
-    """Read the index, rebuilding it when it is missing, damaged or stale."""
+def load_index(store: Place) -> StoreIndex:
+    """Read the index, building it anew when it is missing, damaged or stale."""
     index = read_index(store)
     if index is None:
         index = build_index(store)
-        with suppress(OSError):  # a store we may only read: the index then lives in memory
-            write_index(store, index)
+        if isinstance(store, Path):
+            with suppress(OSError):  # a store we may only read: the index then lives in memory
+                write_index(store, index)
     return index

@@ -3,30 +3,30 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TypeVar
 
 from ..errors import StoreError
+from .access import Place, read_whole
 
 FORMAT_VERSION = 1
 
 T = TypeVar("T")
 
 
-def read_document(path: Path) -> dict[str, object]:
-    """Read a JSON object from a file.
+def read_document(place: Place, name: str) -> dict[str, object]:
+    """Read the JSON object in a file of a store.
 
     Raises:
         StoreError: the file is missing, or is not a JSON object.
     """
     try:
-        document = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise StoreError(f"{path} is missing") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise StoreError(f"{path} cannot be read as JSON: {error}") from None
+        document = json.loads(read_whole(place, name))
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, StoreError):
+            raise
+        raise StoreError(f"{name} cannot be read as JSON: {error}") from None
     if not isinstance(document, dict):
-        raise StoreError(f"{path} should hold a JSON object")
+        raise StoreError(f"{name} should hold a JSON object")
     return document
 
 

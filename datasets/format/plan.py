@@ -5,9 +5,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 from ..errors import StoreError
+from .access import Place, open_files
 from .files import PLAN_FILE
 from .parse import FORMAT_VERSION, parse_list, parse_version, read_document
 
@@ -97,9 +97,9 @@ def make_plan(items: Sequence[PlanItem], videos_per_shard: int) -> Plan:
     return Plan(tuple(tuple(items[start : start + videos_per_shard]) for start in starts))
 
 
-def read_plan(store: Path) -> Plan:
+def read_plan(store: Place) -> Plan:
     """Read a store's plan; raises StoreError when it is missing or damaged."""
     try:
-        return Plan.from_dict(read_document(store / PLAN_FILE))
+        return Plan.from_dict(read_document(store, PLAN_FILE))
     except StoreError as error:
-        raise StoreError(f"{store / PLAN_FILE}: {error}") from None
+        raise StoreError(f"{open_files(store).location}: {PLAN_FILE}: {error}") from None

@@ -9,20 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import StoreError
+from ..format.access import LocalFiles
 from ..format.commit import FileRecord, pack_used
 from ..format.digest import video_digest
 from ..format.files import (
     file_sha256,
     files_below,
-    move_folder,
+    move_into_place,
     remove,
     remove_dead_leftovers,
-    shard_path,
     sync_tree,
     temporary_path,
 )
-from ..format.identity import read_identity
-from .zarr_form import Codes, SourceInfo, StoredVideo, read_digests, write_group
+from ..format.identity import Grid, read_identity
+from . import FORMS, shard_path
+from .contents import read_digests
+from .form import SourceInfo, StoredVideo
+from .layout import Codes, ShardLayout, grid_name
 
 AnyCodes = NDArray[np.integer]
 
@@ -36,8 +39,9 @@ class WrittenShard:
         keys: Its videos, in stored order.
         frames: Stored frames of each.
         digests: Digest of each (see `digest.video_digest`).
-        files: Every file, by name relative to the shard's folder.
+        files: Every file, by name relative to the store.
         codes_used: Which codes occur (see `CommitRecord`).
+        grids: `(h, w)` of each in the view `full`, where that is stored.
     """
 
     shard: int
@@ -46,12 +50,13 @@ class WrittenShard:
     digests: tuple[str, ...]
     files: Mapping[str, FileRecord]
     codes_used: str
+    grids: tuple[Grid, ...] = ()
 
 
 class ShardWriter:
     """Writes one token shard; use as a context manager, so that a failure leaves nothing behind.
 
-    Codes go to a temporary file as they come, so memory holds one video and, while packing, one
+    Codes go to temporary files as they come, so memory holds one video and, while packing, one
     file of an array.
 
     Args:
@@ -63,15 +68,12 @@ class ShardWriter:
         self.store = Path(store)
         self.shard = shard
         self.identity = read_identity(self.store)
-        self.final = shard_path(self.store, shard)
+        self.final = shard_path(self.store, self.identity, shard)
         self.final.parent.mkdir(exist_ok=True)
         remove_dead_leftovers(self.final.parent, self.final.name)
         self.folder = temporary_path(self.final)
         self.folder.mkdir()
-        self.spools = {v: (self.folder / f"{v}.raw").open("wb") for v in self.identity.views}
-        self.keys: list[str] = []
-        self.frames: list[int] = []
-        self.sources: list[SourceInfo] = []
+        self.videos: list[StoredVideo] = []
         self.digests: list[str] = []
         self.used = np.zeros(self.identity.vocabulary, dtype=np.bool_)
 
@@ -90,8 +92,6 @@ class ShardWriter:
 
     def close(self) -> None:
         """Remove whatever is temporary."""
-        for spool in self.spools.values():
-            spool.close()
         remove(self.folder)
 
     def add(self, key: str, codes: AnyCodes | Mapping[str, AnyCodes], source: SourceInfo) -> None:
@@ -112,24 +112,31 @@ class ShardWriter:
         lengths = {len(values) for values in checked.values()}
         if len(lengths) != 1:
             raise StoreError(f"{key}: all views need the same number of frames, found {lengths}")
+        own = None
         for view, values in checked.items():
-            self.spools[view].write(values.data)
+            grid = (values.shape[1], values.shape[2])
+            fixed = self.identity.stored_grid(view) is not None
+            own = own if fixed else grid
+            with self.spool(view if fixed else grid_name(view, grid)).open("ab") as spool:
+                spool.write(values.data)
             self.used[np.unique(values)] = True
-        self.keys.append(key)
-        self.frames.append(lengths.pop())
-        self.sources.append(source)
+        self.videos.append(StoredVideo(key=key, frames=lengths.pop(), source=source, grid=own))
         self.digests.append(video_digest(key, checked))
 
     def checked(self, key: str, view: str, codes: AnyCodes) -> Codes:
         """Codes of one view in the stored type, or StoreError."""
         codes = np.asarray(codes)
-        grid = self.identity.grid(view)
-        if codes.ndim != 3 or codes.shape[1:] != grid or not np.issubdtype(codes.dtype, np.integer):
+        grid = self.identity.stored_grid(view)
+        fits = codes.ndim == 3 and (grid is None or codes.shape[1:] == grid)
+        if not fits or not np.issubdtype(codes.dtype, np.integer):
+            wanted = grid or "its own grid"
             raise StoreError(
-                f"{key}: {codes.dtype} {codes.shape} is no integer (T, h, w) of {grid}"
+                f"{key}: {codes.dtype} {codes.shape} is no integer (T, h, w) of {wanted}"
             )
         if not len(codes):
             raise StoreError(f"{key}: no frames")
+        if not codes.size:
+            raise StoreError(f"{key}: frames without codes")
         if int(codes.min()) < 0 or int(codes.max()) >= self.identity.vocabulary:
             raise StoreError(f"{key}: codes should be in [0, {self.identity.vocabulary})")
         stored: Codes = np.ascontiguousarray(codes, dtype=self.identity.code_dtype)
@@ -142,37 +149,42 @@ class ShardWriter:
             StoreError: what is on disk differs from what was added.
         """
         packed = self.folder / self.final.name
-        videos = [
-            StoredVideo(key=key, frames=frames, source=source)
-            for key, frames, source in zip(self.keys, self.frames, self.sources, strict=True)
-        ]
-        write_group(packed, self.identity, videos, self.spooled())
-        if read_digests(packed, self.identity, self.keys, self.frames) != self.digests:
+        keys, frames = [v.key for v in self.videos], [v.frames for v in self.videos]
+        grids = tuple(video.grid for video in self.videos if video.grid)
+        layout = ShardLayout(self.identity, keys, frames, grids)
+        form = FORMS[self.identity.form]
+        form.write(packed, layout, self.videos, self.spooled(layout))
+        reader = form.open(LocalFiles(self.folder), packed.name, layout)
+        if read_digests(reader) != self.digests or reader.videos() != self.videos:
             raise StoreError(f"{packed} does not read back as written: check the disk")
         sync_tree(packed)
-        files = {
-            name: FileRecord(bytes=path.stat().st_size, sha256=file_sha256(path))
-            for name, path in files_below(packed).items()
-        }
-        move_folder(packed, self.final)
+        move_into_place(packed, self.final)
         self.close()
+        part = self.final.relative_to(self.store).as_posix()
         return WrittenShard(
             shard=self.shard,
-            keys=tuple(self.keys),
-            frames=tuple(self.frames),
+            keys=tuple(keys),
+            frames=tuple(frames),
             digests=tuple(self.digests),
-            files=files,
+            files={
+                name: FileRecord(bytes=path.stat().st_size, sha256=file_sha256(path))
+                for name, path in files_below(self.store, part).items()
+            },
             codes_used=pack_used(self.used),
+            grids=grids,
         )
 
-    def spooled(self) -> dict[str, Codes]:
-        """The spooled codes, `(frames, h, w)` for each view, mapped from disk."""
-        frames = sum(self.frames)
-        views: dict[str, Codes] = {}
-        for view, spool in self.spools.items():
-            spool.close()
-            shape = (frames, *self.identity.grid(view))
-            dtype = np.dtype(self.identity.code_dtype)
-            empty = np.zeros(shape, dtype)
-            views[view] = np.memmap(spool.name, dtype, "r", shape=shape) if frames else empty
-        return views
+    def spool(self, array: str) -> Path:
+        """Where the codes of an array are kept until they are packed."""
+        return self.folder / f"{array.replace('/', '.')}.raw"
+
+    def spooled(self, layout: ShardLayout) -> dict[str, Codes]:
+        """The spooled codes of each array, `(frames, h, w)`, mapped from disk."""
+        arrays: dict[str, Codes] = {}
+        for name, array in layout.arrays.items():
+            shape = (array.frames, *array.grid)
+            if array.frames:
+                arrays[name] = np.memmap(self.spool(name), array.dtype, "r", shape=shape)
+            else:
+                arrays[name] = np.zeros(shape, array.dtype)
+        return arrays

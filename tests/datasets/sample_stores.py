@@ -41,6 +41,16 @@ def make_videos(count: int, seed: int = 0) -> Videos:
     }
 
 
+def make_full_videos(count: int) -> Videos:
+    """Random videos of one of three grids each, by key."""
+    rng = np.random.default_rng(1)
+    grids = ((4, 6), (7, 4), (4, 4))
+    return {
+        f"clips/{i:02d}": rng.integers(0, VOCABULARY, (1 + 3 * i, *grids[i * i % 3]))
+        for i in range(count)
+    }
+
+
 def plan_for(videos: Videos, videos_per_shard: int = 4) -> Plan:
     """A plan of all videos."""
     items = [PlanItem(key=key, source=f"{key}.mp4") for key in videos]
@@ -64,10 +74,12 @@ def write_tokenizer(folder: Path) -> None:
     (folder / "config.json").write_text('{"kind": "toy"}')
 
 
-def build(path: Path, videos: Videos, videos_per_shard: int = 4) -> Path:
-    """A whole store."""
+def build(
+    path: Path, videos: Videos, videos_per_shard: int = 4, form: str = "zarr", **options: object
+) -> Path:
+    """A whole store, its identity made with `options`."""
     plan = plan_for(videos, videos_per_shard)
-    create_store(path, make_identity(), plan, write_tokenizer)
+    create_store(path, make_identity(**options), plan, write_tokenizer, form)
     for shard in range(len(plan.shards)):
         write_one(path, plan, shard, videos)
     return path

@@ -57,7 +57,7 @@ def test_missing_shards_and_strange_files_are_found(store_path: Path) -> None:
     (store_path / "shards" / "000000.zarr" / "extra").touch()
     found = {(problem.shard, problem.what) for problem in verify(store_path).problems}
     assert found == {
-        ("000000", "extra is not in the commit record"),
+        ("000000", "shards/000000.zarr/extra is not in the commit record"),
         ("000002", "not committed yet: resume `vimpac tokenize`"),
     }
 
