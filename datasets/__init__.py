@@ -5,6 +5,7 @@ from .errors import StoreError
 from .format.commit import CommitRecord, VideoFailure, read_commit
 from .format.identity import StoreIdentity, TokenizerIdentity, read_identity
 from .format.plan import Plan, PlanItem, make_plan, read_plan
+from .format.views import CROPS, FULL, VIEW_SETS, View, paper_views, parse_view
 from .loading.clips import ClipBatch, EvaluationClips, EvaluationSample, RandomClips
 from .loading.loader import ClipLoader, evaluation_loader
 from .loading.sampling import (
@@ -34,10 +35,13 @@ from .tasks import (
 from .verify import Problem, VerifyReport, verify
 
 __all__ = [
+    "CROPS",
+    "FULL",
     "SPECIAL_TOKENS",
     "TASKS",
     "TRAIN",
     "VALIDATION",
+    "VIEW_SETS",
     "ClipBatch",
     "ClipLoader",
     "CommitRecord",
@@ -59,6 +63,7 @@ __all__ = [
     "TokenizerIdentity",
     "VerifyReport",
     "VideoFailure",
+    "View",
     "WrittenShard",
     "clip_span",
     "commit_shard",
@@ -71,6 +76,8 @@ __all__ = [
     "make_plan",
     "mask_token",
     "pad_token",
+    "paper_views",
+    "parse_view",
     "random_starts",
     "read_commit",
     "read_identity",

@@ -13,7 +13,7 @@ from ..datasets import evenly_spaced_starts, mask_token
 from ..tokenizer import Tokenizer
 from ..trainer import PretrainModel, block_mask
 from .errors import PipelineError
-from .tokenizing import encode_frames
+from .tokenizing import as_pixels
 from .video import VideoError, VideoReader, center_crop
 
 ROWS = ("original", "from its tokens", "masked", "filled in by the model")
@@ -78,7 +78,7 @@ def clip_strips(
     frames: Frames, model: PretrainModel, tokenizer: Tokenizer, boxes: int, seed: int
 ) -> list[Frames]:
     """The four rows of a clip, `(T, H, W, 3)` each, in the order of `ROWS`."""
-    codes = torch.from_numpy(encode_frames(frames, tokenizer).astype(np.int64))
+    codes = tokenizer.encode(as_pixels(frames))
     mask = block_mask(torch.tensor([seed]), tuple(codes.shape), boxes)[0]  # type: ignore[arg-type]
     filled = codes.masked_scatter(mask, predicted(model, codes, mask))
     seen = decode(tokenizer, codes)

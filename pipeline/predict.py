@@ -12,7 +12,7 @@ import torch
 from ..tokenizer import load_tokenizer
 from ..trainer import Run, TrainingError, classify_clips, load_classifier
 from .errors import PipelineError
-from .tokenizing import encode_video
+from .tokenizing import Recipe, encode_video
 from .video import VideoError, find_videos
 
 
@@ -72,7 +72,8 @@ class Predictor:
     def _classify(self, path: Path, top: int, clips: int) -> dict[str, Any]:
         tokens = self.config["tokens"]
         try:
-            codes, _ = encode_video(path, self.tokenizer, fps=tokens["fps"], size=tokens["size"])
+            recipe = Recipe(fps=tokens["fps"], size=tokens["size"])
+            codes = encode_video(path, self.tokenizer, recipe)[0]["center"]
         except VideoError as error:
             return {"reason": error.reason, "detail": error.detail}
         probabilities = classify_clips(

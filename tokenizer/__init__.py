@@ -1,5 +1,6 @@
 """Frames to discrete codes and back: the tokenizer interface, the built-in VQ-VAE, its training."""
 
+from .code_stream import CodeStream
 from .images import read_images
 from .interface import Tokenizer, TokenizerError
 from .registry import load_tokenizer
@@ -8,6 +9,7 @@ from .training_config import TokenizerTrainingConfig, TrainingStep
 from .vqvae import VQVAEConfig
 
 __all__ = [
+    "CodeStream",
     "Tokenizer",
     "TokenizerError",
     "TokenizerTrainingConfig",

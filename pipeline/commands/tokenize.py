@@ -1,5 +1,6 @@
 """`vimpac tokenize`: stage 1."""
 
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,19 +9,59 @@ import typer
 from ...tokenizer import load_tokenizer
 from ..console import Update, emit, note, progress
 from ..errors import PipelineError
-from ..tokenizing import TokenizeConfig, VideoDone, plan_job, run_job
+from ..tokenizing import (
+    RunOptions,
+    ShardDone,
+    TokenizeConfig,
+    VideoDone,
+    plan_job,
+    run_job,
+    write_failures,
+)
 from .options import Json
 
 
 def tokenize(
-    videos: Annotated[list[Path], typer.Argument(help="Folders, files, tar shards of video.")],
+    videos: Annotated[
+        list[Path], typer.Argument(help="Folders, files, lists (.txt), tar shards of video.")
+    ],
     out: Annotated[Path, typer.Option(help="The token store to make or to go on with.")],
     tokenizer: Annotated[str, typer.Option(help="default, or a tokenizer's path.")] = "default",
     fps: Annotated[float, typer.Option(help="Frames a second to store.")] = 2.0,
     size: Annotated[int, typer.Option(help="Side of the square frames in pixels.")] = 128,
-    processes: Annotated[int | None, typer.Option(help="Workers; one a core.")] = None,
+    views: Annotated[
+        str, typer.Option(help="center, paper (12 views), paper-noflip (6), or full frames.")
+    ] = "center",
+    steady: Annotated[
+        float, typer.Option(help="Tolerance with which tokens keep the code of the frame before.")
+    ] = 0.0,
+    precision: Annotated[str, typer.Option(help="The encoder's arithmetic: fp32, bf16.")] = "fp32",
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Allow a tokenizer file that runs code of its own.")
+    ] = False,
+    form: Annotated[
+        str, typer.Option("--format", help="How token shards are stored: zarr, webdataset.")
+    ] = "zarr",
     videos_per_shard: Annotated[int | None, typer.Option(help="Videos a token shard.")] = None,
+    engine: Annotated[str, typer.Option(help="local processes, or ray actors.")] = "local",
+    device: Annotated[
+        str, typer.Option(help="auto, cpu, cuda (every card), or cards: cuda:0,cuda:2.")
+    ] = "auto",
+    processes: Annotated[int | None, typer.Option(help="Workers on the CPU; one a core.")] = None,
+    decoders: Annotated[
+        int | None, typer.Option(help="Videos a worker decodes at once; as the machine allows.")
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(help="i/n: do every n-th token shard from the i-th on; n runs share a job."),
+    ] = None,
     max_failures: Annotated[int | None, typer.Option(help="Stop when more videos fail.")] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try the videos that failed before again.")
+    ] = False,
+    failures_out: Annotated[
+        Path | None, typer.Option(help="Write what failed to this .csv or .jsonl file.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Turn videos into a token store. The same command again goes on where it was cut off."""
@@ -28,40 +69,81 @@ def tokenize(
         inputs=tuple(str(path) for path in videos),
         out=out,
         tokenizer=tokenizer,
+        precision=precision,
+        trust=trust,
         fps=fps,
         size=size,
+        views=views,
+        steady=steady,
+        form=form,
         videos_per_shard=videos_per_shard,
-        max_failures=max_failures,
     )
-    emit(tokenize_watched(config, processes), as_json=json, title=f"tokenized into {out}")
+    options = RunOptions(
+        engine=engine,
+        device=device,
+        processes=processes,
+        decoders=decoders,
+        part=shard,
+        max_failures=max_failures,
+        retry_failed=retry_failed,
+    )
+    summary = tokenize_watched(config, options, failures_out)
+    emit(summary, as_json=json, title=f"tokenized into {out}")
 
 
-def tokenize_watched(config: TokenizeConfig, processes: int | None = None) -> dict[str, Any]:
+def tokenize_watched(
+    config: TokenizeConfig, options: RunOptions, failures_out: Path | None = None
+) -> dict[str, Any]:
     """Tokenize with progress and a line for every failed video on stderr.
 
     Raises:
         PipelineError: no video at all could be tokenized.
     """
-    tokenizer = load_tokenizer(config.tokenizer)
+    tokenizer = load_tokenizer(config.tokenizer, precision=config.precision, trust=config.trust)
     job = plan_job(config, tokenizer)
-    with progress("tokenize", sum(map(len, job.shards))) as update:
-        summary = run_job(job, tokenizer, processes=processes, on_video=_Counter(update))
+    with progress("tokenize", job.videos) as update:
+        counter = Counter(update)
+        summary = run_job(job, tokenizer, options, on_video=counter, on_shard=counter.skip)
     for failure in summary["failures"]:
         note(f"failed: {failure['video']}: {failure['reason']} ({failure['detail']})")
-    if not summary["tokenized"] and not summary["skipped"]:
+    if failures_out is not None:
+        write_failures(failures_out, summary["failures"])
+    if summary["failures"] and not summary["tokenized"] and not summary["skipped"]:
         raise PipelineError(f"none of the {summary['videos']} videos could be tokenized")
     return summary
 
 
-class _Counter:
+class Counter:
     """Counts what is done and tells the progress bar."""
 
     def __init__(self, update: Update) -> None:
         self.update = update
-        self.videos = self.frames = self.failures = 0
+        self.began = time.monotonic()
+        self.skipped = self.videos = self.frames = self.failures = 0
+        self.decode_seconds = self.encode_seconds = 0.0
 
     def __call__(self, done: VideoDone) -> None:
+        """Count a video."""
         self.videos += 1
         self.frames += done.frames
         self.failures += done.failure is not None
-        self.update(self.videos, f"{self.frames} frames, {self.failures} failed")
+        self.decode_seconds += done.decode_seconds
+        self.encode_seconds += done.encode_seconds
+        self.tell()
+
+    def skip(self, shard: ShardDone) -> None:
+        """Count the videos of a shard that was there before."""
+        if shard.skipped:
+            self.skipped += shard.skipped + len(shard.failures)
+            self.tell()
+
+    def tell(self) -> None:
+        """Videos and frames a second, the share of decoding in the work, failures."""
+        seconds = max(time.monotonic() - self.began, 1e-6)
+        work = self.decode_seconds + self.encode_seconds
+        share = 100 * self.decode_seconds / work if work else 0.0
+        self.update(
+            self.videos + self.skipped,
+            f"{self.videos / seconds:.2g} videos/s, {self.frames / seconds:.0f} frames/s, "
+            f"{share:.0f} % decoding, {100 - share:.0f} % encoding, {self.failures} failed",
+        )

@@ -1,26 +1,24 @@
 """The tokenize job: planned once, run a shard at a time by whichever engine."""
 
-from .job import (
-    ShardDone,
-    TokenizeConfig,
-    TokenizeJob,
-    VideoDone,
-    encode_frames,
-    encode_video,
-    plan_job,
-    run_shard,
-)
-from .local import run_job, tokenize
+from .config import RunOptions, TokenizeConfig
+from .encoding import as_pixels, encode_video
+from .plan import TokenizeJob, plan_job
+from .recipe import Recipe
+from .run import run_job, tokenize
+from .shard import ShardDone, VideoDone
+from .summary import write_failures
 
 __all__ = [
+    "Recipe",
+    "RunOptions",
     "ShardDone",
     "TokenizeConfig",
     "TokenizeJob",
     "VideoDone",
-    "encode_frames",
+    "as_pixels",
     "encode_video",
     "plan_job",
     "run_job",
-    "run_shard",
     "tokenize",
+    "write_failures",
 ]

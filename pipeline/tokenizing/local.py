@@ -1,153 +1,138 @@
-"""The local engine: schedules the shards of a tokenize job on this machine's cores."""
+"""The local engine: worker processes on this machine, each on a pipe of its own.
+
+A worker that dies takes nothing with it: no queue and no lock is shared between workers.
+"""
 
 import os
 import signal
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from multiprocessing import get_context
-from multiprocessing.queues import SimpleQueue
-from typing import Any
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from threading import Thread
+from types import TracebackType
+from typing import Self
 
-import torch
-
-from ...datasets import TokenStore
-from ...tokenizer import Tokenizer, load_tokenizer
-from ..errors import PipelineError
-from .job import (
-    ShardDone,
-    TokenizeConfig,
-    TokenizeJob,
-    VideoDone,
-    plan_job,
-    run_shard,
-    summarise,
-)
-
-POLL_SECONDS = 0.2
+from .pool import Ended, OnVideo, Task, WorkerSettings
+from .shard import ShardDone, VideoDone
 
 
-def tokenize(
-    config: TokenizeConfig,
-    *,
-    processes: int | None = None,
-    on_video: Callable[[VideoDone], None] | None = None,
-) -> dict[str, Any]:
-    """Tokenize videos into a store; the same call again goes on where one was cut off.
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """What a worker sends when a task raised an error: the error, and where it was raised."""
 
-    Args:
-        config: what to tokenize and how.
-        processes: worker processes, by default one a core; 1 works in this process.
-        on_video: called after each video.
-
-    Returns:
-        See `job.summarise`.
-
-    Raises:
-        PipelineError: a worker died, or more than `config.max_failures` videos failed; what is
-            committed stays.
-        InputError, StoreError, TokenizerError: nothing could be started.
-    """
-    tokenizer = load_tokenizer(config.tokenizer)
-    return run_job(plan_job(config, tokenizer), tokenizer, processes=processes, on_video=on_video)
+    error: Exception
+    trace: str
 
 
-def run_job(
-    job: TokenizeJob,
-    tokenizer: Tokenizer,
-    *,
-    processes: int | None = None,
-    on_video: Callable[[VideoDone], None] | None = None,
-) -> dict[str, Any]:
-    """Run a planned job to its end; see `tokenize`."""
-    watch = _Watch(job.config.max_failures, on_video)
-    count = min(processes or os.cpu_count() or 1, len(job.shards))
-    if count == 1:
-        done = [run_shard(job, shard, tokenizer, watch) for shard in range(len(job.shards))]
-    else:
-        done = _run_pool(job, count, watch)
-    store = TokenStore.open(job.config.out) if any(shard.videos for shard in done) else None
-    return summarise(store, done)
+class ProcessPool:
+    """Worker processes of this machine; one that died is replaced when there is work."""
 
-
-class _Watch:
-    """Counts failures as videos are done, and ends the job when there are too many."""
-
-    def __init__(
-        self, max_failures: int | None, on_video: Callable[[VideoDone], None] | None
-    ) -> None:
-        self.max_failures = max_failures
+    def __init__(self, workers: Sequence[WorkerSettings], on_video: OnVideo) -> None:
+        self.size = len(workers)
         self.on_video = on_video
-        self.failures = 0
+        self._free = list(workers)
+        self._idle: list[_Process] = []
+        self._busy: dict[Connection, _Process] = {}
 
-    def __call__(self, done: VideoDone) -> None:
-        if self.on_video is not None:
-            self.on_video(done)
-        self.failures += done.failure is not None
-        if self.max_failures is not None and self.failures > self.max_failures:
-            assert done.failure is not None
-            raise PipelineError(
-                f"more than {self.max_failures} videos failed, the last one {done.key} "
-                f"({done.failure.reason}: {done.failure.detail}); committed shards stay: "
-                "mend the inputs or raise --max-failures and run the same command again"
-            )
+    def start(self, task: Task) -> None:
+        """Give a task to an idle worker, or to a new one."""
+        process = self._idle.pop() if self._idle else _Process(self._free.pop())
+        process.task = task
+        self._busy[process.connection] = process
+        with suppress(OSError):  # it has died: `wait` will find out
+            process.connection.send(task)
 
+    def wait(self) -> Ended:
+        """Wait for a task to end, passing on what the workers tell of their videos."""
+        while True:
+            for connection in wait(list(self._busy)):
+                assert isinstance(connection, Connection)
+                process = self._busy[connection]
+                message = process.receive()
+                if isinstance(message, VideoDone):
+                    self.on_video(message)
+                    continue
+                del self._busy[connection]
+                if isinstance(message, Failed):
+                    process.kill()
+                    message.error.add_note(message.trace)
+                    raise message.error
+                if message.died:
+                    process.kill()
+                    self._free.append(process.settings)
+                else:
+                    self._idle.append(process)
+                return message
 
-def _run_pool(job: TokenizeJob, count: int, watch: _Watch) -> list[ShardDone]:
-    context = get_context("spawn")
-    events: SimpleQueue[VideoDone] = context.SimpleQueue()
-    threads = max((os.cpu_count() or 1) // count, 1)
-    arguments = (job, threads, events)
-    with _killed_at_the_end(
-        ProcessPoolExecutor(count, context, initializer=_start_worker, initargs=arguments)
-    ) as pool:
-        waiting = {pool.submit(_work, shard) for shard in range(len(job.shards))}
-        done: list[ShardDone] = []
-        while waiting:
-            finished, waiting = wait(waiting, timeout=POLL_SECONDS, return_when="FIRST_COMPLETED")
-            while not events.empty():
-                watch(events.get())
-            done += map(_result, finished)
-        while not events.empty():
-            watch(events.get())
-    return sorted(done, key=lambda shard: shard.shard)
+    def __enter__(self) -> Self:
+        """Return the pool; workers start with their first task."""
+        return self
 
-
-def _result(future: "Future[ShardDone]") -> ShardDone:
-    try:
-        return future.result()
-    except BrokenProcessPool:
-        raise PipelineError(
-            "a worker process died (killed, or out of memory?); committed shards stay: "
-            "run the same command again, with fewer --processes if memory was short"
-        ) from None
-
-
-@contextmanager
-def _killed_at_the_end(pool: ProcessPoolExecutor) -> Iterator[ProcessPoolExecutor]:
-    """Leave no worker behind, whatever ends the job."""
-    try:
-        yield pool
-    except BaseException:
-        for process in list(pool._processes.values()):
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Kill the workers: whatever they have not committed is done again by the next run."""
+        for process in (*self._idle, *self._busy.values()):
             process.kill()
-        raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
-_worker: tuple[TokenizeJob, Tokenizer, Callable[[VideoDone], None]]
-"""What a worker process holds from shard to shard."""
+class _Process:
+    """One worker process and the pipe to it."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        context = get_context("spawn")
+        self.settings = settings
+        self.connection, theirs = context.Pipe()
+        self.task: Task | None = None
+        self.process: BaseProcess = context.Process(
+            target=_serve, args=(settings, theirs), daemon=True
+        )
+        self.process.start()
+        theirs.close()
+
+    def receive(self) -> VideoDone | Ended | Failed:
+        """The next message; the end of the pipe is the worker's death."""
+        assert self.task is not None
+        try:
+            message = self.connection.recv()
+        except (EOFError, OSError):
+            return Ended(task=self.task, died=True)
+        if isinstance(message, VideoDone | Failed):
+            return message
+        return Ended(task=self.task, done=message)
+
+    def kill(self) -> None:
+        """End the worker, whatever it does."""
+        self.process.kill()
+        self.process.join()
+        self.connection.close()
 
 
-def _start_worker(job: TokenizeJob, threads: int, events: "SimpleQueue[VideoDone]") -> None:
-    global _worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(threads)
-    _worker = (job, load_tokenizer(job.config.tokenizer), events.put)
+def _serve(settings: WorkerSettings, connection: Connection) -> None:
+    """A worker's life: load the tokenizer, then task after task."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's; it ends us
+    Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        worker = settings.load()
+        while True:
+            done: ShardDone | None = worker.work(connection.recv(), connection.send)
+            connection.send(done)
+    except (EOFError, BrokenPipeError):
+        return
+    except Exception as error:
+        connection.send(Failed(error, traceback.format_exc()))
 
 
-def _work(shard: int) -> ShardDone:
-    job, tokenizer, on_video = _worker
-    return run_shard(job, shard, tokenizer, on_video)
+def _end_with_parent() -> None:
+    """Die at once when the parent has died: a second run may begin at any moment."""
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

@@ -1,8 +1,12 @@
 """Finding and reading video: files, folders and tars in, whole videos or clear failures out."""
 
-from .inputs import InputError, VideoSource, find_videos
+from .command import ReadLimits
+from .crops import center_crop, crop, shorter_side, sizes_of
+from .inputs import InputError, find_videos
 from .log import VideoError, VideoInfo
-from .reader import Frames, ReadLimits, VideoReader, center_crop, probe
+from .pictures import Frames
+from .reader import VideoReader, probe
+from .source import VideoSource
 
 __all__ = [
     "Frames",
@@ -13,6 +17,9 @@ __all__ = [
     "VideoReader",
     "VideoSource",
     "center_crop",
+    "crop",
     "find_videos",
     "probe",
+    "shorter_side",
+    "sizes_of",
 ]

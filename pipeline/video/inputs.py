@@ -1,90 +1,45 @@
-"""Find the videos a command is given: files, folders, and tar shards of raw video."""
+"""Find the videos a command is given: files, folders, lists, and tar shards of raw video."""
 
 import os
-import re
-import tarfile
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from braceexpand import braceexpand
 
 from ..errors import PipelineError
+from .source import TAR, VideoSource
+from .tars import as_text, videos_in_tar
 
 VIDEO_EXTENSIONS = frozenset(
     {".3gp", ".asf", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4"}
     | {".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".webm", ".wmv"}
 )
-_COPY_BYTES = 1 << 20
-_TAR_NAME = re.compile(r"(?P<key>(?:.*/)?[^/.]+)(?P<extension>\.[^/]+)")
+LIST = ".txt"
 
 
 class InputError(PipelineError):
     """An input that does not exist, holds no video, or cannot be told from another."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class VideoSource:
-    """Where one video is.
-
-    Attributes:
-        key: its name in the store: the path below the folder that was given, without the
-            extension, `/` as separator; for a file that was given itself, its stem; in a tar, the
-            sample's key (up to the first dot of the base name).
-        path: the video file, or the tar it is in.
-        extension: from the key on, with its dot: `.mp4`.
-        offset: first byte in the tar; None for a file of its own.
-        size: bytes of the video.
-    """
-
-    key: str
-    path: Path
-    extension: str
-    offset: int | None = None
-    size: int
-
-    def __str__(self) -> str:
-        if self.offset is None:
-            return str(self.path)
-        return f"{self.path}, member {self.key.removesuffix(self.extension)}{self.extension}"
-
-    @contextmanager
-    def open(self) -> Iterator[Path]:
-        """A local, seekable file with this video, there for the length of the `with` block.
-
-        A tar's member is copied to a temporary file whose name owes nothing to the member's.
-        """
-        if self.offset is None:
-            yield self.path
-            return
-        with tempfile.NamedTemporaryFile(prefix="vimpac-", suffix=".video") as copy:
-            with self.path.open("rb") as tar:
-                tar.seek(self.offset)
-                left = self.size
-                while left and (chunk := tar.read(min(left, _COPY_BYTES))):
-                    copy.write(chunk)
-                    left -= len(chunk)
-            copy.flush()
-            yield Path(copy.name)
-
-
 def find_videos(inputs: Sequence[Path | str]) -> list[VideoSource]:
     """Every video in the inputs, ordered by key, the same on every machine.
 
     An input is a video file (any extension), a folder (searched through, for `VIDEO_EXTENSIONS`
-    and for tars), a tar shard in WebDataset's layout (uncompressed; `123.mp4`, `123.json`, ...),
-    or a brace pattern of these: `shards/{00000..00009}.tar`. Names that begin with a dot are
-    passed over in folders and tars.
+    and for tars), a list (`.txt`, a path a line, relative to the list's folder), a tar shard in
+    WebDataset's layout (uncompressed; `123.mp4`, `123.json`, ...), or a brace pattern of these:
+    `shards/{00000..00009}.tar`. Names that begin with a dot are passed over in folders and tars.
+
+    What is named like a video but cannot be read (a broken link, a FIFO, a listed file that is
+    not there, a tar cut short) is found too: reading it tells why.
 
     Where videos would share a key, the first by extension has it and the others keep their
     extension in theirs: `a.mp4` beside `a.webm` are `a` and `a.webm`.
 
     Raises:
-        InputError: a path does not exist or cannot be read, no video was found, or two videos
-            have one key.
+        InputError: an input or a folder does not exist or cannot be read, no video was found, or
+            two videos have one key.
     """
     paths = [path for given in inputs for path in _expand(given)]
     sources = sorted((source for path in paths for source in _videos_at(path)), key=_order)
@@ -118,32 +73,50 @@ def _expand(given: Path | str) -> Iterator[Path]:
 def _videos_at(path: Path) -> Iterator[VideoSource]:
     if path.is_dir():
         for file in _files_below(path):
-            if file.suffix.lower() == ".tar":
-                yield from _videos_in_tar(file)
-            elif file.suffix.lower() in VIDEO_EXTENSIONS:
-                yield _video_file(file, root=path)
-    elif path.suffix.lower() == ".tar":
-        yield from _videos_in_tar(path)
-    elif path.is_file():
-        yield _video_file(path, root=path.parent)
+            yield from _videos_of(file, path)
+    elif path.suffix.lower() == LIST:
+        yield from _listed(path)
+    elif path.suffix.lower() == TAR:
+        yield from videos_in_tar(path, VIDEO_EXTENSIONS)
     else:
-        raise InputError(f"neither a file nor a folder: {path}")
+        yield _video_file(path, root=path.parent)
+
+
+def _videos_of(file: Path, root: Path) -> Iterator[VideoSource]:
+    """What a file found below a folder, or in a list, holds."""
+    if file.suffix.lower() == TAR:
+        yield from videos_in_tar(file, VIDEO_EXTENSIONS)
+    elif file.suffix.lower() in VIDEO_EXTENSIONS:
+        yield _video_file(file, root=root)
+
+
+def _listed(path: Path) -> Iterator[VideoSource]:
+    try:
+        lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError as error:
+        raise InputError(f"cannot read list {path}: {error.strerror}") from None
+    for number, line in enumerate(lines, 1):
+        file = path.parent / line.strip()
+        if not line.strip():
+            continue
+        found = list(_videos_of(file, path.parent))
+        if not found and file.suffix.lower() != TAR:
+            raise InputError(f"{path}, line {number}: not the name of a video: {line.strip():.80}")
+        yield from found
 
 
 def _video_file(file: Path, *, root: Path) -> VideoSource:
-    key = file.relative_to(root).with_suffix("").as_posix()
-    return VideoSource(
-        key=_as_text(key), path=file, extension=file.suffix, size=file.stat().st_size
-    )
-
-
-def _as_text(name: str) -> str:
-    """A name that can be written as UTF-8, whatever bytes the file system holds."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    below = file.relative_to(root) if file.is_relative_to(root) else file.relative_to(file.anchor)
+    key = as_text(below.with_suffix("").as_posix())
+    try:
+        size = file.stat().st_size
+    except OSError:
+        size = 0
+    return VideoSource(key=key, path=file, extension=as_text(file.suffix), size=size)
 
 
 def _files_below(root: Path) -> Iterator[Path]:
-    """Regular files under `root`, links followed, a folder inside itself entered once."""
+    """Names under `root`, links followed, a folder inside itself entered once."""
 
     def refuse(error: OSError) -> None:
         raise InputError(f"cannot read folder {error.filename}: {error.strerror}")
@@ -158,40 +131,7 @@ def _files_below(root: Path) -> Iterator[Path]:
             continue
         lineage[folder] = above | {identity}
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            file = Path(folder, name)
-            if not name.startswith(".") and file.is_file():
-                yield file
-
-
-def _videos_in_tar(path: Path) -> Iterator[VideoSource]:
-    length = path.stat().st_size
-    try:
-        with tarfile.open(path, "r:") as tar:
-            for member in tar:
-                if not member.isreg() or member.issparse():
-                    continue
-                source = _member(path, member)
-                if source is not None:
-                    if member.offset_data + member.size > length:
-                        raise InputError(f"tar is cut short: {path}")
-                    yield source
-    except (tarfile.TarError, OSError) as error:
-        raise InputError(f"not a readable uncompressed tar: {path} ({error})") from None
-
-
-def _member(path: Path, member: tarfile.TarInfo) -> VideoSource | None:
-    name = PurePosixPath(member.name)
-    match = _TAR_NAME.fullmatch(member.name.removeprefix("./"))
-    if match is None or name.suffix.lower() not in VIDEO_EXTENSIONS:
-        return None
-    return VideoSource(
-        key=_as_text(match["key"]),
-        path=path,
-        extension=_as_text(match["extension"]),
-        offset=member.offset_data,
-        size=member.size,
-    )
+        yield from (Path(folder, name) for name in sorted(files) if not name.startswith("."))
 
 
 def _with_distinct_keys(sources: Sequence[VideoSource]) -> list[VideoSource]:

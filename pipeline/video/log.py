@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 Reason = Literal[
+    "missing",
+    "no_permission",
     "empty",
     "unreadable",
     "no_video_stream",

@@ -1,12 +1,13 @@
 """Finding videos: files, folders, tars, keys."""
 
 import io
+import os
 import pickle
 import tarfile
 from pathlib import Path
 
 import pytest
-from vimpac.pipeline.video.inputs import InputError, VideoSource, find_videos
+from vimpac.pipeline.video import InputError, VideoError, VideoSource, find_videos, probe
 
 
 def make(root: Path, *names: str) -> None:
@@ -70,7 +71,36 @@ def test_links(tmp_path: Path) -> None:
     (tmp_path / "real" / "broken.mp4").symlink_to(tmp_path / "nowhere")
     (tmp_path / "given").mkdir()
     (tmp_path / "given" / "linked").symlink_to(tmp_path / "real")
-    assert keys(find_videos([tmp_path / "given"])) == ["linked/a"]
+    found = find_videos([tmp_path / "given"])
+    assert keys(found) == ["linked/a", "linked/broken"]
+    with pytest.raises(VideoError, match="missing"):
+        probe(found[1].path)
+
+
+def test_what_cannot_be_read_is_found_too(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    (tmp_path / "loop.mp4").symlink_to(tmp_path / "loop.mp4")
+    reasons = {}
+    for source in find_videos([tmp_path]):
+        with pytest.raises(VideoError) as caught:
+            probe(source.path)
+        reasons[source.key] = (caught.value.reason, caught.value.detail)
+    assert reasons == {
+        "pipe": ("unreadable", "not a regular file"),
+        "loop": ("unreadable", "Too many levels of symbolic links"),
+    }
+
+
+def test_lists(tmp_path: Path) -> None:
+    make(tmp_path, "videos/a b.mp4", "videos/c.webm", "far/d.mp4")
+    names = ["videos/a b.mp4", "", "videos/gone.mp4", str(tmp_path / "far" / "d.mp4")]
+    (tmp_path / "videos.txt").write_text("\n".join(names))
+    found = find_videos([tmp_path / "videos.txt"])
+    assert keys(found) == ["far/d", "videos/a b", "videos/gone"]
+    assert [source.size for source in found] == [9, 14, 0]
+    (tmp_path / "videos.txt").write_text("videos/a b.mp4\nnotes about it\n")
+    with pytest.raises(InputError, match=r"line 2: not the name of a video: notes about it"):
+        find_videos([tmp_path / "videos.txt"])
 
 
 def test_missing_and_empty(tmp_path: Path) -> None:
@@ -113,19 +143,30 @@ def test_shards_by_braces_and_in_folders(tmp_path: Path) -> None:
     assert keys(find_videos([tmp_path / "literal" / "{a,b}.mp4"])) == ["{a,b}"]
 
 
-def test_broken_tars(tmp_path: Path) -> None:
-    whole = make_tar(tmp_path / "whole.tar", {"a.mp4": bytes(3000)})
+def why_not(source: VideoSource) -> tuple[str, str, str]:
+    with pytest.raises(VideoError) as caught, source.open():
+        pass
+    return source.key, caught.value.reason, caught.value.detail
+
+
+def test_broken_tars_are_failures(tmp_path: Path) -> None:
+    whole = make_tar(tmp_path / "whole.tar", {"a.mp4": bytes(3000), "b.mp4": bytes(600)})
     cut = tmp_path / "cut.tar"
     cut.write_bytes(whole.read_bytes()[:1024])
-    with pytest.raises(InputError, match=r"cut\.tar"):
-        find_videos([cut])
+    assert [why_not(s) for s in find_videos([cut])] == [("a", "truncated", "its tar is cut short")]
+    unreadable = ("unreadable", "not a whole, uncompressed tar")
+    cut.write_bytes(whole.read_bytes()[:3584])  # between two members
+    first, itself = find_videos([cut])
+    assert len(content(first)) == 3000
+    assert why_not(itself) == ("cut", *unreadable)
     make(tmp_path, "text.tar")
-    with pytest.raises(InputError, match="not a readable uncompressed tar"):
-        find_videos([tmp_path / "text.tar"])
+    assert [why_not(s) for s in find_videos([tmp_path / "text.tar"])] == [("text", *unreadable)]
     with tarfile.open(tmp_path / "packed.tar", "w:gz") as tar:
         tar.add(whole, "a.mp4")
-    with pytest.raises(InputError, match="not a readable uncompressed tar"):
-        find_videos([tmp_path / "packed.tar"])
+    assert [why_not(s) for s in find_videos([tmp_path / "packed.tar"])] == [("packed", *unreadable)]
+    (source, _) = find_videos([whole])
+    whole.unlink()
+    assert why_not(source) == ("a", "missing", "its tar is gone")
 
 
 def test_tar_links_and_folders_are_no_videos(tmp_path: Path) -> None:

@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from vimpac.datasets import View, paper_views
 from vimpac.pipeline.video import (
     ReadLimits,
     VideoError,
     VideoReader,
     center_crop,
+    crop,
     probe,
+    sizes_of,
 )
 from vimpac.pipeline.video.ffmpeg import ffmpeg_executable
 from vimpac.pipeline.video.log import error_lines
@@ -227,7 +230,7 @@ def test_no_video_in_it(tmp_path: Path) -> None:
     assert refused(text).reason == "unreadable"
     (tmp_path / "empty.mp4").touch()
     assert refused(tmp_path / "empty.mp4").reason == "empty"
-    assert refused(tmp_path / "missing.mp4").reason == "unreadable"
+    assert refused(tmp_path / "missing.mp4").reason == "missing"
     assert refused(tmp_path).reason == "unreadable"
 
 
@@ -285,7 +288,7 @@ def test_stopping_early_ends_ffmpeg(bikes: Path) -> None:
     frames = VideoReader(bikes, fps=25, size=256, batch_frames=1).frames()
     next(frames)
     assert ffmpeg_children()
-    frames.close()  # type: ignore[attr-defined]
+    frames.close()
     assert not ffmpeg_children()
 
 
@@ -321,8 +324,39 @@ def test_memory_is_bounded_by_the_batch(bikes: Path) -> None:
     batches = list(VideoReader(bikes, fps=4, size=64, batch_frames=4).frames())
     assert [len(frames) for frames in batches] == [4] * 10
     for frames in batches:
-        assert isinstance(frames.base, np.ndarray)
-        assert frames.base.nbytes <= 4 * (64 * 151 * 3 + 20)
+        assert frames.base is None
+        assert frames.nbytes == 4 * 64 * 151 * 3
+
+
+def test_large_pictures_come_in_smaller_batches(
+    bikes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame_bytes = 64 * 151 * 3
+    monkeypatch.setattr("vimpac.pipeline.video.pictures.BATCH_BYTES", 3 * frame_bytes)
+    batches = list(VideoReader(bikes, fps=4, size=64).frames())
+    assert [len(frames) for frames in batches] == [3] * 13 + [1]
+
+
+@pytest.mark.parametrize("name", ["bikes.mp4", "carphone_pristine.mp4"])
+def test_several_sizes_from_one_pass_equal_a_pass_each(name: str) -> None:
+    clip = real_clip(name)
+    reader = VideoReader(clip, fps=4, size=64, other_sizes=(80, 40), batch_frames=7)
+    at_once = [np.concatenate(arrays) for arrays in zip(*reader.batches(), strict=True)]
+    for frames, size in zip(at_once, (64, 80, 40), strict=True):
+        assert np.array_equal(frames, read_all(clip, fps=4, size=size))
+    with pytest.raises(ValueError, match="distinct"):
+        VideoReader(clip, fps=4, size=64, other_sizes=(64,))
+
+
+def test_views_are_slices(bikes: Path) -> None:
+    frames = next(VideoReader(bikes, fps=2, size=64).frames())  # 64 x 151
+    shown = {view.name: crop(frames, view, 64) for view in paper_views() if not view.large}
+    assert np.array_equal(shown["top_left"], frames[:, :, :64])
+    assert np.array_equal(shown["center"], center_crop(frames, 64))
+    assert np.array_equal(shown["bottom_right_flip"], frames[:, :, -64:][:, :, ::-1])
+    assert np.array_equal(crop(frames, View(crop="full"), 64, 8), frames[:, :, 3:147])
+    assert all(np.shares_memory(view, frames) for view in shown.values())
+    assert sizes_of(paper_views(), 64) == (64, 80)
 
 
 def test_info_only_after_the_end(bikes: Path) -> None:

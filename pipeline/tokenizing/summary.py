@@ -1,0 +1,59 @@
+"""What became of every video: the figures of a run, and its failures as a file."""
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Sequence
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from ...datasets import TokenStore
+from ..errors import PipelineError
+from .shard import ShardDone
+
+FAILURE_FIELDS = ("video", "reason", "detail")
+
+
+def summarise(store: TokenStore | None, shards: Sequence[ShardDone]) -> dict[str, Any]:
+    """What became of every video.
+
+    Returns:
+        `videos` planned, `tokenized` now, `skipped` as done before, `failed` by reason,
+        `failures`, and the store's `frames`, `tokens`, `bytes_on_disk`, `bytes_per_token`.
+    """
+    failures = [failure for done in shards for failure in done.failures]
+    tokenized = sum(done.tokenized for done in shards)
+    skipped = sum(done.skipped for done in shards)
+    sizes = ("frames", "tokens", "bytes_on_disk", "bytes_per_token", "logical_hash")
+    held = store.summary() if store is not None else dict.fromkeys(sizes)
+    return {
+        "videos": tokenized + skipped + len(failures),
+        "tokenized": tokenized,
+        "skipped": skipped,
+        "failed": dict(Counter(failure.reason for failure in failures)),
+        "failures": [
+            dict(zip(FAILURE_FIELDS, (failure.key, failure.reason, failure.detail), strict=True))
+            for failure in failures
+        ],
+        **{name: held[name] for name in sizes},
+    }
+
+
+def write_failures(path: Path, failures: Sequence[dict[str, str]]) -> None:
+    """Write the failures of a summary as `.csv` or `.jsonl`.
+
+    Raises:
+        PipelineError: the file is named neither.
+    """
+    text = StringIO()
+    if path.suffix == ".csv":
+        writer = csv.DictWriter(text, FAILURE_FIELDS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(failures)
+    elif path.suffix == ".jsonl":
+        text.writelines(json.dumps(failure, ensure_ascii=False) + "\n" for failure in failures)
+    else:
+        raise PipelineError(f"--failures-out should end in .csv or .jsonl: {path}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text.getvalue(), encoding="utf-8")
