@@ -137,14 +137,14 @@ def _of_family(
     named: Mapping[str, Tensor] | None = None,
 ) -> dict[str, Tensor]:
     """The weights, which must be of the family; `named` has the names that the file gave."""
-    signs = {spec: sign for spec, _, sign in FAMILIES}
-    if signs[family] in weights:
+    titles = {spec: title for spec, title, _ in FAMILIES}
+    if any(spec == family and sign in weights for spec, _, sign in FAMILIES):
         return weights
-    for spec, name, sign in FAMILIES:
+    for spec, title, sign in FAMILIES:
         if any(given.endswith(sign) for given in named or weights):
-            raise TokenizerError(f"{file}: weights of {name}; give it as {spec}:{file}")
+            raise TokenizerError(f"{file}: weights of {title}; give it as {spec}:{file}")
     first = ", ".join(sorted(named or weights)[:3])
-    raise TokenizerError(f"{file}: not weights of {family} (it holds {first}, ...)")
+    raise TokenizerError(f"{file}: not weights of {titles[family]} (it holds {first}, ...)")
 
 
 def _one_of(path: Path, names: tuple[str, ...]) -> Path:

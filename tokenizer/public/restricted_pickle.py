@@ -40,7 +40,7 @@ STAND_IN_NAMES = frozenset(
 
 
 UNBOUNDED = frozenset(
-    opcode[0] for opcode in (pickle.BYTEARRAY8, pickle.DICT, pickle.EMPTY_SET, pickle.FROZENSET)
+    opcode[0] for opcode in (pickle.BYTEARRAY8, pickle.EMPTY_SET, pickle.FROZENSET)
 )
 """Opcodes that can take memory or time out of all proportion; torch writes none of them."""
 
@@ -153,7 +153,12 @@ class RestrictedUnpickler(pickle._Unpickler):
         """Push a dictionary of our kind."""
         self.append(PlainDict())  # type: ignore[attr-defined]
 
-    dispatch[pickle.EMPTY_DICT[0]] = load_empty_dictionary
+    def load_dict(self) -> None:
+        """Make a dictionary of our kind from what lies above the mark."""
+        items = self.pop_mark()  # type: ignore[attr-defined]
+        self.append(PlainDict(zip(items[::2], items[1::2], strict=True)))  # type: ignore[attr-defined]
+
+    dispatch |= {pickle.EMPTY_DICT[0]: load_empty_dictionary, pickle.DICT[0]: load_dict}
 
     def persistent_load(self, reference: Any) -> Any:
         """Resolve a storage, or the class of a module kept with its source code."""

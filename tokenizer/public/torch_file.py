@@ -79,7 +79,7 @@ def _read_legacy(path: Path) -> Any:
             nonlocal left
             left -= count * dtype.itemsize
             if count < 0 or left < 0:
-                raise RefusedPickle("its storages are larger than the file")
+                raise EOFError("its storages are larger than the file")
             storages[key] = torch.empty(count, dtype=dtype)
             return storages[key]
 
