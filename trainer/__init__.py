@@ -8,36 +8,42 @@ from .classification.finetuning import (
     pretrained_model_config,
 )
 from .classification.model import Classifier
-from .distributed import Distributed, choose_device, join
+from .distributed import ALONE, Distributed, choose_device, join
 from .errors import TrainingError
 from .inspection import model_info
-from .loop.checkpoint import Run, read_tensors
+from .loop.config import LoopConfig
+from .loop.log import StepReport, read_metrics
 from .loop.optimizer import OptimizerConfig
-from .loop.train import LoopConfig, Outcome, StepReport, read_metrics
+from .loop.precision import choose_precision
+from .loop.run_folder import Run, read_tensors
+from .loop.train import Outcome
 from .model.config import PRESETS, ModelConfig, model_config
 from .original import load_original
+from .pretraining.config import PretrainConfig, recipe_for
 from .pretraining.evaluation import evaluate_pretraining, load_pretrained
-from .pretraining.masking import block_mask, iid_mask, mean_mask_share
-from .pretraining.model import PretrainModel, PretrainOutput
-from .pretraining.run import PretrainConfig, pretrain
+from .pretraining.masking import MaskConfig, block_mask, iid_mask, mean_mask_share
+from .pretraining.model import PretrainModel
+from .pretraining.run import pretrain
 
 __all__ = [
+    "ALONE",
     "PRESETS",
     "Classifier",
     "Distributed",
     "FinetuneConfig",
     "LoopConfig",
+    "MaskConfig",
     "ModelConfig",
     "OptimizerConfig",
     "Outcome",
     "PretrainConfig",
     "PretrainModel",
-    "PretrainOutput",
     "Run",
     "StepReport",
     "TrainingError",
     "block_mask",
     "choose_device",
+    "choose_precision",
     "classify_clips",
     "evaluate_classifier",
     "evaluate_pretraining",
@@ -54,4 +60,5 @@ __all__ = [
     "pretrained_model_config",
     "read_metrics",
     "read_tensors",
+    "recipe_for",
 ]

@@ -82,6 +82,10 @@ class Distributed:
             dist.barrier()
 
 
+ALONE = Distributed()
+"""A process that shares its work with no other, on the CPU."""
+
+
 class _Gather(torch.autograd.Function):
     """See `Distributed.gather`; the backward pass needs no exchange."""
 

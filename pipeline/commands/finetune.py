@@ -3,16 +3,16 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
 import typer
 
 from ...datasets import TRAIN, LabelSource, TokenStore
 from ...trainer import (
+    Distributed,
     FinetuneConfig,
     ModelConfig,
     Run,
     TrainingError,
-    choose_device,
+    join,
     model_config,
     pretrained_model_config,
 )
@@ -59,33 +59,41 @@ def finetune(
     json: options.Json = False,
 ) -> None:
     """Fine-tune a classifier on a labelled task, from pre-trained weights or from scratch."""
-    where = choose_device(device)
-    store = TokenStore.open(find_tokens(tokens, task))
-    labels = LabelSource(task=task)
-    split = labels.join(store.keys, TRAIN)
-    start = find_init(init)
-    given = {"preset": preset, "layout": layout, "frames": frames}
-    shape = {name: value for name, value in given.items() if value is not None}
-    batch = batch_for(batch_size, PAPER_BATCH, len(split), where)
-    config = FinetuneConfig(
-        labels=labels,
-        classes=split.classes,
-        init=str(start.path) if start else None,
-        model=model_for(store, start, shape, where),
-        optimizer=optimizer_for(PAPER_OPTIMIZER, lr, batch, PAPER_BATCH),
-        loop=loop_for(
-            steps or steps_for(epochs or PAPER_EPOCHS, len(split), batch), seed, checkpoint_every
-        ),
-        batch_size=batch,
-        stride=stride,
-        workers=workers,
-    )
-    run = Run(out or RUNS / task)
-    with training_progress(f"finetune {task}", config.loop.steps) as report:
-        outcome = run_finetune(
-            store, run, config, init=start, device=where, resume=resume, on_report=report
+    with join(device) as distributed:
+        store = TokenStore.open(find_tokens(tokens, task))
+        labels = LabelSource(task=task)
+        split = labels.join(store.keys, TRAIN)
+        start = find_init(init)
+        given = {"preset": preset, "layout": layout, "frames": frames}
+        shape = {name: value for name, value in given.items() if value is not None}
+        batch = batch_for(batch_size, PAPER_BATCH, len(split), distributed)
+        config = FinetuneConfig(
+            labels=labels,
+            classes=split.classes,
+            init=str(start.path) if start else None,
+            model=model_for(store, start, shape, distributed),
+            optimizer=optimizer_for(PAPER_OPTIMIZER, lr, batch, PAPER_BATCH),
+            loop=loop_for(
+                steps or steps_for(epochs or PAPER_EPOCHS, len(split), batch),
+                checkpoint_every,
+                seed=seed,
+            ),
+            batch_size=batch,
+            stride=stride,
+            workers=workers,
         )
-    finish(run, outcome, as_json=json)
+        run = Run(out or RUNS / task)
+        with training_progress(f"finetune {task}", config.loop, distributed) as report:
+            outcome = run_finetune(
+                store,
+                run,
+                config,
+                init=start,
+                distributed=distributed,
+                resume=resume,
+                on_report=report,
+            )
+        finish(run, outcome, distributed, as_json=json)
 
 
 def find_init(given: str | None) -> Run | None:
@@ -106,7 +114,7 @@ def find_init(given: str | None) -> Run | None:
 
 
 def model_for(
-    store: TokenStore, init: Run | None, shape: dict[str, Any], device: torch.device
+    store: TokenStore, init: Run | None, shape: dict[str, Any], distributed: Distributed
 ) -> ModelConfig:
     """The model's shape: that of the pre-training run, or from scratch as the options say.
 
@@ -114,13 +122,13 @@ def model_for(
         store: tokens.
         init: the pre-training run, none from scratch.
         shape: the options `preset`, `layout`, `frames` that were given.
-        device: decides the preset where none was given.
+        distributed: its device decides the preset where none was given.
 
     Raises:
         TrainingError: the pre-trained model does not fit the store or the options.
     """
     if init is None:
-        preset = shape.pop("preset", default_preset(device))
+        preset = shape.pop("preset", default_preset(distributed))
         identity = store.identity
         return model_config(preset, identity.vocabulary, grid=identity.grid(), **shape)
     if shape:

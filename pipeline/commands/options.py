@@ -26,3 +26,41 @@ Layout = Annotated[str | None, typer.Option(help="Attention layout, for instance
 Run = Annotated[Path, typer.Argument(help="A run's folder.")]
 TokensOption = Annotated[Path | None, typer.Option("--tokens", help="The token store.")]
 Store = Annotated[Path, typer.Argument(help="The token store.")]
+
+# Options of a training run; where none is given, the preset, --config or --init decides.
+Config = Annotated[
+    Path | None, typer.Option(help="A run's config.json, to run again; other options change it.")
+]
+Norm = Annotated[str | None, typer.Option(help="Layer norm: post or pre; the preset's.")]
+Positions = Annotated[
+    str | None, typer.Option(help="factorised, temporal_spatial or full; the preset's.")
+]
+Dropout = Annotated[float | None, typer.Option(help="In the backbone; the preset's.")]
+FramesOrBase = Annotated[int | None, typer.Option("--frames", help="Token frames of a clip; 5.")]
+Stride = Annotated[int | None, typer.Option(help="Stored frames a token frame; 1.")]
+SeedOrBase = Annotated[
+    int | None, typer.Option("--seed", help="Seed of everything drawn at random; 0.")
+]
+Precision = Annotated[
+    str, typer.Option(help="fp32, bf16, fp16, or auto: bf16 where the device has it, else fp32.")
+]
+Accumulate = Annotated[
+    int | None, typer.Option(help="Parts a rank's batch is computed in, to save memory; 1.")
+]
+Sharding = Annotated[
+    str | None, typer.Option(help="ddp: each rank holds the model; fsdp: a share of it; ddp.")
+]
+Compile = Annotated[
+    bool | None, typer.Option("--compile/--no-compile", help="Let torch.compile fuse the layers.")
+]
+CheckpointActivations = Annotated[
+    bool | None,
+    typer.Option(
+        "--checkpoint-activations/--no-checkpoint-activations",
+        help="Compute layers twice, to save memory.",
+    ),
+]
+WorkersOrBase = Annotated[int | None, typer.Option("--workers", help="Data loading processes; 0.")]
+Tensorboard = Annotated[
+    bool | None, typer.Option("--tensorboard/--no-tensorboard", help="Write TensorBoard files.")
+]

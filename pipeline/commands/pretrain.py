@@ -1,96 +1,99 @@
 """`vimpac pretrain`: stage 2, from tokens to a backbone."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from ...datasets import TokenStore, select_videos
+from ...datasets import TokenStore
 from ...tokenizer import load_tokenizer
-from ...trainer import (
-    PretrainConfig,
-    Run,
-    choose_device,
-    model_config,
-)
-from ...trainer import (
-    pretrain as run_pretrain,
-)
-from ...trainer.pretraining.run import PAPER_BATCH, PAPER_EPOCHS, PAPER_OPTIMIZER
+from ...trainer import Run, join
+from ...trainer import pretrain as run_pretrain
 from . import options
-from .training import (
-    RUNS,
-    batch_for,
-    default_preset,
-    find_tokens,
-    finish,
-    loop_for,
-    optimizer_for,
-    steps_for,
-    training_progress,
-)
+from .pretrain_config import resolve
+from .training import RUNS, find_tokens, finish, given_options, training_progress
 
 
 def pretrain(
+    context: typer.Context,
     tokens: Annotated[Path | None, typer.Argument(help="The token store; tokens/.")] = None,
     out: Annotated[Path, typer.Option(help="The run's folder.")] = RUNS / "pretrain",
+    config: options.Config = None,
+    init: Annotated[
+        Path | None,
+        typer.Option(help="A pre-training run to go on with, on tokens of any size."),
+    ] = None,
     preset: options.Preset = None,
     layout: options.Layout = None,
-    frames: options.Frames = 5,
-    stride: Annotated[int, typer.Option(help="Stored frames a token frame.")] = 1,
+    norm: options.Norm = None,
+    positions: options.Positions = None,
+    dropout: options.Dropout = None,
+    frames: options.FramesOrBase = None,
+    stride: options.Stride = None,
+    max_distance: Annotated[
+        int | None, typer.Option(help="Most stored frames between a video's clips; no limit.")
+    ] = None,
     exclude: Annotated[
-        str | None, typer.Option(help="Keys to leave out, for instance '*/validation/*'.")
+        str | None, typer.Option(help="Keys to leave out, for instance '*/test/*'.")
+    ] = None,
+    validation: Annotated[
+        str | None, typer.Option(help="Keys to hold out and measure on, '*/validation/*'.")
+    ] = None,
+    knn: Annotated[
+        str | None, typer.Option(help="Task whose classes nearest neighbours of [CLS] are to tell.")
     ] = None,
     epochs: options.Epochs = None,
     steps: options.Steps = None,
+    until: Annotated[
+        int | None, typer.Option(help="Stop after this step; --init goes on with the schedule.")
+    ] = None,
     batch_size: options.BatchSize = None,
     lr: options.LearningRate = None,
-    mask_blocks: Annotated[int, typer.Option(help="Boxes of a clip's block mask.")] = 5,
-    contrastive_weight: Annotated[float, typer.Option(help="Beside the token loss.")] = 1.0,
+    mask: Annotated[
+        str | None, typer.Option(help="block, or iid: every token by itself; block.")
+    ] = None,
+    mask_blocks: Annotated[int | None, typer.Option(help="Boxes of a block mask; 5.")] = None,
+    mask_share: Annotated[
+        float | None, typer.Option(help="Masked share, with --mask iid; 0.15.")
+    ] = None,
+    mask_replacement: Annotated[
+        str | None, typer.Option(help="mask: [MASK] everywhere; bert: 80 / 10 / 10 %; mask.")
+    ] = None,
+    token_weight: Annotated[float | None, typer.Option(help="Of the token loss; 1.")] = None,
+    contrastive_weight: Annotated[
+        float | None, typer.Option(help="Of the contrastive loss; 1.")
+    ] = None,
     codebook_embedding: Annotated[
-        bool, typer.Option(help="Start the token embedding from the tokenizer's codebook.")
-    ] = False,
-    seed: options.Seed = 0,
+        bool | None,
+        typer.Option("--codebook-embedding", help="Start the embedding from the codebook."),
+    ] = None,
+    seed: options.SeedOrBase = None,
     device: options.Device = "auto",
-    workers: options.Workers = 0,
+    precision: options.Precision = "auto",
+    accumulate: options.Accumulate = None,
+    sharding: options.Sharding = None,
+    compile_layers: options.Compile = None,
+    checkpoint_activations: options.CheckpointActivations = None,
+    workers: options.WorkersOrBase = None,
     checkpoint_every: options.CheckpointEvery = None,
+    tensorboard: options.Tensorboard = None,
     resume: options.Resume = False,
     json: options.Json = False,
 ) -> None:
     """Pre-train by block-masked token prediction and contrastive learning."""
-    where = choose_device(device)
-    store = TokenStore.open(find_tokens(tokens))
-    videos = len(select_videos(store.keys, exclude=exclude))
-    batch = batch_for(batch_size, PAPER_BATCH, videos, where)
-    changes: dict[str, Any] = {"frames": frames, "grid": store.identity.grid()}
-    config = PretrainConfig(
-        model=model_config(
-            preset or default_preset(where),
-            store.identity.vocabulary,
-            **changes | ({"layout": layout} if layout else {}),
-        ),
-        optimizer=optimizer_for(PAPER_OPTIMIZER, lr, batch, PAPER_BATCH),
-        loop=loop_for(
-            steps or steps_for(epochs or PAPER_EPOCHS, videos, batch), seed, checkpoint_every
-        ),
-        batch_size=batch,
-        stride=stride,
-        exclude=exclude,
-        mask_boxes=mask_blocks,
-        contrastive_weight=contrastive_weight,
-        codebook_embedding=codebook_embedding,
-        workers=workers,
-    )
-    run = Run(out)
-    tokenizer = load_tokenizer(store.tokenizer_folder) if codebook_embedding else None
-    with training_progress("pretrain", config.loop.steps) as report:
-        outcome = run_pretrain(
-            store,
-            run,
-            config,
-            device=where,
-            resume=resume,
-            codebook=tokenizer.codebook if tokenizer else None,
-            on_report=report,
-        )
-    finish(run, outcome, as_json=json)
+    with join(device) as distributed:
+        store = TokenStore.open(find_tokens(tokens))
+        settings = resolve(store, given_options(context), distributed)
+        run = Run(out)
+        tokenizer = load_tokenizer(store.tokenizer_folder) if settings.codebook_embedding else None
+        with training_progress("pretrain", settings.loop, distributed) as report:
+            outcome = run_pretrain(
+                store,
+                run,
+                settings,
+                distributed=distributed,
+                resume=resume,
+                codebook=tokenizer.codebook if tokenizer else None,
+                on_report=report,
+            )
+        finish(run, outcome, distributed, as_json=json)

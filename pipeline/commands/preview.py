@@ -29,6 +29,6 @@ def preview(
         out,
         fps=config["tokens"]["fps"] / config["stride"],
         size=config["tokens"]["size"],
-        boxes=config["mask_boxes"],
+        boxes=config["mask"]["boxes"],
     )
     emit({"picture": str(out)}, as_json=json, title=f"preview of {run}")

@@ -1,15 +1,24 @@
 """What the training commands share: sizes of a run, its scale, its progress."""
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import torch
 import typer
 
-from ...trainer import LoopConfig, OptimizerConfig, Outcome, Run, StepReport, read_metrics
-from ...trainer.loop.checkpoint import METRICS
+from ...trainer import (
+    Distributed,
+    LoopConfig,
+    OptimizerConfig,
+    Outcome,
+    Run,
+    StepReport,
+    read_metrics,
+)
+from ...trainer.loop.run_folder import METRICS
 from ..console import emit, note, progress
 from ..errors import INTERRUPTED, PipelineError
 
@@ -18,19 +27,31 @@ RUNS = Path("runs")
 CPU_BATCH = 16
 """Videos a step where no accelerator is: what fits a laptop's memory."""
 
-SHOWN = ("loss", "token_accuracy", "contrastive_accuracy", "accuracy", "videos_per_second")
+SHOWN = (
+    "loss",
+    "token_accuracy",
+    "contrastive_accuracy",
+    "accuracy",
+    "videos_per_second",
+    "data_wait_share",
+)
 
 
-def default_preset(device: torch.device) -> str:
+def default_preset(distributed: Distributed) -> str:
     """The paper's small model on an accelerator; on a CPU one that trains there in minutes."""
-    return "tiny" if device.type == "cpu" else "small"
+    return "tiny" if distributed.device.type == "cpu" else "small"
 
 
-def batch_for(requested: int | None, paper: int, videos: int, device: torch.device) -> int:
-    """Videos a step: as asked for, else the paper's, less where there are fewer or no card."""
+def batch_for(requested: int | None, paper: int, videos: int, distributed: Distributed) -> int:
+    """Videos a step: as asked for, else the paper's, less where there are fewer or no card.
+
+    What is not asked for divides evenly over the ranks.
+    """
     if requested is not None:
         return requested
-    return max(1, min(paper, videos, CPU_BATCH if device.type == "cpu" else paper))
+    most = CPU_BATCH if distributed.device.type == "cpu" else paper
+    ranks = distributed.world_size
+    return max(min(paper, videos, most) // ranks, 1) * ranks
 
 
 def steps_for(epochs: float, videos: int, batch: int) -> int:
@@ -45,13 +66,13 @@ def optimizer_for(
     return replace(paper, lr=lr if lr is not None else paper.lr * (batch / paper_batch) ** 0.5)
 
 
-def loop_for(steps: int, seed: int, checkpoint_every: int | None) -> LoopConfig:
+def loop_for(steps: int, checkpoint_every: int | None, **settings: Any) -> LoopConfig:
     """A run's loop: some hundred reports, and by default twenty checkpoints."""
     return LoopConfig(
         steps=steps,
-        seed=seed,
         log_every=max(min(steps // 100, 50), 1),
         checkpoint_every=checkpoint_every or max(steps // 20, 50),
+        **settings,
     )
 
 
@@ -83,10 +104,39 @@ def latest_pretraining() -> Path | None:
     return max(runs, key=lambda path: Run(path).latest.stat().st_mtime, default=None)
 
 
+def given_options(context: typer.Context) -> dict[str, Any]:
+    """The options that were given, in place of their defaults."""
+    return {
+        name: value
+        for name, value in context.params.items()
+        if (source := context.get_parameter_source(name)) and source.name == "COMMANDLINE"
+    }
+
+
+def changed(
+    fields: Mapping[str, Any], given: Mapping[str, Any], places: Mapping[str, str]
+) -> dict[str, Any]:
+    """A configuration's fields with the given options put in their places, such as `loop.seed`."""
+    result: dict[str, Any] = json.loads(json.dumps(fields))
+    for option, place in places.items():
+        if option in given:
+            *path, name = place.split(".")
+            section = result
+            for step in path:
+                section = section[step]
+            section[name] = given[option]
+    return result
+
+
 @contextmanager
-def training_progress(title: str, steps: int) -> Iterator[Callable[[StepReport], None]]:
-    """Draw a run's progress."""
-    with progress(title, steps) as update:
+def training_progress(
+    title: str, loop: LoopConfig, distributed: Distributed
+) -> Iterator[Callable[[StepReport], None] | None]:
+    """Draw a run's progress, on the rank that leads."""
+    if not distributed.leads:
+        yield None
+        return
+    with progress(title, loop.last_step) as update:
 
         def report(step: StepReport) -> None:
             figures = [f"{name} {step.figures[name]:.3g}" for name in SHOWN if name in step.figures]
@@ -95,17 +145,19 @@ def training_progress(title: str, steps: int) -> Iterator[Callable[[StepReport],
         yield report
 
 
-def finish(run: Run, outcome: Outcome, *, as_json: bool) -> None:
+def finish(run: Run, outcome: Outcome, distributed: Distributed, *, as_json: bool) -> None:
     """Print a training command's result; exit as an interrupted program does where it was."""
-    metrics = read_metrics(run.path / METRICS)
-    document = {
-        "run": str(run.path),
-        "steps": outcome.step,
-        "finished": not outcome.stopped,
-        "checkpoint": str(run.latest),
-        "last": metrics[-1] if metrics else {},
-    }
-    emit(document, as_json=as_json, title=str(run.path))
+    if distributed.leads:
+        metrics = read_metrics(run.path / METRICS)
+        document = {
+            "run": str(run.path),
+            "steps": outcome.step,
+            "finished": not outcome.stopped,
+            "checkpoint": str(run.latest),
+            "last": metrics[-1] if metrics else {},
+        }
+        emit(document, as_json=as_json, title=str(run.path))
     if outcome.stopped:
-        note(f"stopped at step {outcome.step}; the same command with --resume goes on")
+        if distributed.leads:
+            note(f"stopped at step {outcome.step}; the same command with --resume goes on")
         raise typer.Exit(INTERRUPTED)

@@ -14,6 +14,7 @@ from vimpac.datasets import LabelSource
 from vimpac.trainer import (
     FinetuneConfig,
     LoopConfig,
+    MaskConfig,
     ModelConfig,
     OptimizerConfig,
     PretrainConfig,
@@ -40,7 +41,7 @@ CONFIG = PretrainConfig(
     optimizer=ADAMW,
     loop=LoopConfig(steps=8, log_every=2, checkpoint_every=3),
     batch_size=5,
-    mask_boxes=2,
+    mask=MaskConfig(boxes=2),
 )
 TUNING = FinetuneConfig(
     labels=LabelSource(task="motion"),
@@ -79,7 +80,7 @@ def kill_at(step: int):
 @pytest.fixture(scope="module")
 def undisturbed(store, tmp_path_factory) -> Run:
     run = Run(tmp_path_factory.mktemp("runs") / "undisturbed")
-    pretrain(store, run, CONFIG, device=CPU)
+    pretrain(store, run, CONFIG)
     return run
 
 
@@ -96,8 +97,8 @@ def test_a_run_leaves_config_metrics_and_the_last_checkpoints(undisturbed, store
 def test_a_killed_run_resumes_to_the_same_bits(store, tmp_path, undisturbed, step):
     run = Run(tmp_path / "run")
     with pytest.raises(Killed):
-        pretrain(store, run, CONFIG, device=CPU, on_report=kill_at(step))
-    pretrain(store, run, CONFIG, device=CPU, resume=True)
+        pretrain(store, run, CONFIG, on_report=kill_at(step))
+    pretrain(store, run, CONFIG, resume=True)
     assert_equal_weights(run, undisturbed)
     lines = read_metrics(run.path / "metrics.jsonl")
     wanted = read_metrics(undisturbed.path / "metrics.jsonl")
@@ -107,11 +108,11 @@ def test_a_killed_run_resumes_to_the_same_bits(store, tmp_path, undisturbed, ste
 def test_a_half_written_checkpoint_is_not_used(store, tmp_path, undisturbed):
     run = Run(tmp_path / "run")
     with pytest.raises(Killed):
-        pretrain(store, run, CONFIG, device=CPU, on_report=kill_at(4))
+        pretrain(store, run, CONFIG, on_report=kill_at(4))
     half = run.path / "checkpoints" / ".writing-killed"
     half.mkdir()
     (half / "model.safetensors").write_bytes(b"half")
-    pretrain(store, run, CONFIG, device=CPU, resume=True)
+    pretrain(store, run, CONFIG, resume=True)
     assert_equal_weights(run, undisturbed)
     assert not half.exists()
 
@@ -124,23 +125,23 @@ def test_a_signal_checkpoints_first(store, tmp_path, undisturbed, number):
         if report.step == 2:
             os.kill(os.getpid(), number)
 
-    outcome = pretrain(store, run, CONFIG, device=CPU, on_report=interrupt)
+    outcome = pretrain(store, run, CONFIG, on_report=interrupt)
     assert outcome.stopped
     assert outcome.step < 8
     assert run.latest.name == f"step-{outcome.step:08d}"
-    assert not pretrain(store, run, CONFIG, device=CPU, resume=True).stopped
+    assert not pretrain(store, run, CONFIG, resume=True).stopped
     assert_equal_weights(run, undisturbed)
 
 
 def test_workers_do_not_change_a_run(store, tmp_path, undisturbed):
     run = Run(tmp_path / "run")
-    pretrain(store, run, replace(CONFIG, workers=1), device=CPU)
+    pretrain(store, run, replace(CONFIG, workers=1))
     assert_equal_weights(run, undisturbed)
 
 
 def test_another_seed_is_another_run(store, tmp_path, undisturbed):
     run = Run(tmp_path / "run")
-    pretrain(store, run, replace(CONFIG, loop=replace(CONFIG.loop, seed=1)), device=CPU)
+    pretrain(store, run, replace(CONFIG, loop=replace(CONFIG.loop, seed=1)))
     assert not torch.equal(
         weights(run)["backbone.embedding.weight"],
         weights(undisturbed)["backbone.embedding.weight"],
@@ -149,33 +150,34 @@ def test_another_seed_is_another_run(store, tmp_path, undisturbed):
 
 def test_a_finished_run_is_not_overwritten(store, undisturbed):
     with pytest.raises(TrainingError, match="--resume"):
-        pretrain(store, undisturbed, CONFIG, device=CPU)
+        pretrain(store, undisturbed, CONFIG)
 
 
 def test_resume_refuses_other_settings(store, undisturbed):
-    with pytest.raises(TrainingError, match="mask_boxes 2 -> 3"):
-        pretrain(store, undisturbed, replace(CONFIG, mask_boxes=3), device=CPU, resume=True)
+    with pytest.raises(TrainingError, match=r"mask\.boxes 2 -> 3"):
+        pretrain(store, undisturbed, replace(CONFIG, mask=MaskConfig(boxes=3)), resume=True)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(store, tmp_path):
     wild = replace(CONFIG, optimizer=replace(ADAMW, lr=1e30))
     with pytest.raises(TrainingError, match=r"step \d+: loss .* not finite"):
-        pretrain(store, Run(tmp_path / "run"), wild, device=CPU)
+        pretrain(store, Run(tmp_path / "run"), wild)
 
 
 def test_excluded_videos_are_not_drawn(store, tmp_path, monkeypatch):
-    from vimpac.trainer.pretraining import run as pretraining
+    from vimpac.datasets import RandomClips
 
     drawn = []
-    real = pretraining.pretraining_objective
+    real = RandomClips.batch
 
-    def spy(model, config, batch):
+    def spy(clips, samples):
+        batch = real(clips, samples)
         drawn.extend(batch["index"].tolist())
-        return real(model, config, batch)
+        return batch
 
-    monkeypatch.setattr(pretraining, "pretraining_objective", spy)
+    monkeypatch.setattr(RandomClips, "batch", spy)
     config = replace(CONFIG, exclude="validation/*")
-    pretrain(store, Run(tmp_path / "run"), config, device=CPU)
+    pretrain(store, Run(tmp_path / "run"), config)
     assert {store.keys[index].split("/")[0] for index in drawn} == {"train"}
 
 
@@ -186,12 +188,12 @@ def test_codebook_embedding_keeps_the_codes_geometry(store, tmp_path):
     codebook = torch.randn(12, 4)
     codebook[3] = codebook[7]
     run = Run(tmp_path / "run")
-    pretrain(store, run, config, device=CPU, codebook=codebook)
+    pretrain(store, run, config, codebook=codebook)
     rows = weights(run)["backbone.embedding.weight"]
     torch.testing.assert_close(rows[3], rows[7], atol=1e-6, rtol=0)
     assert rows[:12].std() == pytest.approx(0.02, rel=0.3)
     with pytest.raises(TrainingError, match="codebook"):
-        pretrain(store, Run(tmp_path / "none"), config, device=CPU, codebook=None)
+        pretrain(store, Run(tmp_path / "none"), config, codebook=None)
 
 
 def test_pretraining_learns_to_predict_masked_tokens(store, tmp_path):
@@ -203,7 +205,7 @@ def test_pretraining_learns_to_predict_masked_tokens(store, tmp_path):
         optimizer=replace(ADAMW, lr=1e-2),
     )
     run = Run(tmp_path / "run")
-    pretrain(store, run, config, device=CPU)
+    pretrain(store, run, config)
     report = evaluate_pretraining(run, store, only="validation/*", device=CPU)
     assert report["videos"] == 16
     assert report["masked_token_accuracy"] > 3 * report["most_frequent_token_accuracy"]
@@ -211,7 +213,7 @@ def test_pretraining_learns_to_predict_masked_tokens(store, tmp_path):
 
 def test_finetuning_learns_a_class_that_is_only_in_the_motion(store, tmp_path):
     run = Run(tmp_path / "run")
-    finetune(store, run, TUNING, init=None, device=CPU)
+    finetune(store, run, TUNING, init=None)
     report = evaluate_classifier(run, store, device=CPU, clips=3)
     assert report["videos"] == 16
     assert report["chance"] == 0.5
@@ -222,7 +224,7 @@ def test_finetuning_learns_a_class_that_is_only_in_the_motion(store, tmp_path):
 def test_finetuning_starts_from_the_pretrained_backbone(store, tmp_path, undisturbed):
     config = replace(TUNING, loop=LoopConfig(steps=1), optimizer=replace(ADAMW, lr=1e-12))
     run = Run(tmp_path / "run")
-    finetune(store, run, config, init=undisturbed, device=CPU)
+    finetune(store, run, config, init=undisturbed)
     before, after = weights(undisturbed), weights(run)
     shared = [name for name in after if name.startswith("backbone.")]
     assert len(shared) > 10
@@ -250,7 +252,7 @@ KEYS_OF_ONE = ["train/up/0"]
 def test_one_short_video_is_enough_to_train(make_store, tmp_path):
     tiny = make_store(KEYS_OF_ONE, frames=2)
     run = Run(tmp_path / "run")
-    pretrain(tiny, run, replace(CONFIG, batch_size=1), device=CPU)
+    pretrain(tiny, run, replace(CONFIG, batch_size=1))
     last = json.loads((run.path / "metrics.jsonl").read_text().splitlines()[-1])
     assert last["contrastive_loss"] == 0
     assert last["token_loss"] > 0
@@ -282,8 +284,8 @@ def test_biases_and_norms_are_not_decayed():
 
 def test_resume_refuses_other_videos(make_store, tmp_path):
     run = Run(tmp_path / "run")
-    pretrain(make_store(["a", "b"]), run, replace(CONFIG, batch_size=2), device=CPU)
+    pretrain(make_store(["a", "b"]), run, replace(CONFIG, batch_size=2))
     shutil.rmtree(tmp_path / "other")
     other = make_store(["a", "c"])
     with pytest.raises(TrainingError, match=r"tokens\.logical_hash"):
-        pretrain(other, run, replace(CONFIG, batch_size=2), device=CPU, resume=True)
+        pretrain(other, run, replace(CONFIG, batch_size=2), resume=True)

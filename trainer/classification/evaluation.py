@@ -15,7 +15,7 @@ from ...datasets import (
     pad_token,
     take_clip,
 )
-from ..loop.checkpoint import Run
+from ..loop.run_folder import Run
 from ..loop.setup import refuse_other_grid, refuse_other_tokens
 from .finetuning import load_classifier
 from .model import Classifier

@@ -1,20 +1,25 @@
 """Fine-tuning: a classifier on [CLS], from pre-trained weights or from scratch."""
 
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from ...datasets import TRAIN, ClipLoader, LabelSource, RandomClips, TokenStore
+from ..distributed import ALONE, Distributed
 from ..errors import TrainingError
-from ..loop.checkpoint import Run
+from ..loop.config import LoopConfig
+from ..loop.log import OnReport
 from ..loop.optimizer import OptimizerConfig
+from ..loop.run_folder import Run
 from ..loop.setup import prepare_run, refuse_other_grid, refuse_other_tokens
-from ..loop.train import Batch, LoopConfig, Outcome, StepReport, train
+from ..loop.staging import parts_of
+from ..loop.train import Outcome, train
+from ..loop.trainer import Figures
 from ..model.config import ModelConfig
 from .model import Classifier
 
@@ -78,9 +83,9 @@ def finetune(
     config: FinetuneConfig,
     *,
     init: Run | None,
-    device: torch.device,
+    distributed: Distributed = ALONE,
     resume: bool = False,
-    on_report: Callable[[StepReport], None] | None = None,
+    on_report: OnReport | None = None,
 ) -> Outcome:
     """Train a classifier on the training split of a task.
 
@@ -89,7 +94,7 @@ def finetune(
         run: the folder to write; fresh, or one to go on with when `resume`.
         config: resolved configuration.
         init: the pre-training run to start from; none starts from scratch.
-        device: where to train.
+        distributed: where to train, and with whom.
         resume: go on from the newest checkpoint, start where there is none.
         on_report: called at every logged step.
 
@@ -101,7 +106,7 @@ def finetune(
     model = Classifier(config.model, len(config.classes), dropout=config.classifier_dropout)
     if init is not None:
         model.load_backbone(init.weights())
-    prepare_run(run, "finetune", config.to_dict(), store, resume=resume)
+    prepare_run(run, "finetune", config.to_dict(), store, distributed, resume=resume)
     clips = RandomClips(
         store,
         frames=config.model.frames,
@@ -112,29 +117,49 @@ def finetune(
         labels=split.labels,
     )
     return train(
-        model.to(device),
-        partial(classification_objective, model),
-        lambda start: ClipLoader(
-            clips,
-            batch_size=config.batch_size,
-            steps=config.loop.steps,
-            start_step=start,
-            workers=config.workers,
-        ),
+        model.to(distributed.device),
+        model.backbone.layers,
+        classification_objective,
+        partial(training_batches, clips, config, distributed),
         run=run,
         loop=config.loop,
         optimizer_config=config.optimizer,
+        batch_size=config.batch_size,
+        distributed=distributed,
         on_report=on_report,
     )
 
 
-def classification_objective(model: Classifier, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-    """Cross-entropy of a batch: `clips` `(n, 1, T, H, W)`, `label` `(n,)`."""
-    device = model.backbone.cls.device
-    labels = batch["label"].to(device, non_blocking=True)
-    logits = model(batch["clips"][:, 0].to(device, non_blocking=True)).float()
-    loss = functional.cross_entropy(logits, labels)
-    return loss, {"accuracy": (logits.argmax(1) == labels).float().mean()}
+def training_batches(
+    clips: RandomClips, config: FinetuneConfig, distributed: Distributed, start: int
+) -> Iterator[list[tuple[Tensor, ...]]]:
+    """This rank's part of every batch from step `start` on, on the device."""
+    loader = ClipLoader(
+        clips,
+        batch_size=config.batch_size,
+        steps=config.loop.last_step,
+        start_step=start,
+        rank=distributed.rank,
+        world_size=distributed.world_size,
+        workers=config.workers,
+    )
+    for batch in loader:
+        drawn, labels = (
+            tensor.to(distributed.device, non_blocking=True)
+            for tensor in (batch["clips"][:, 0], batch["label"])
+        )
+        yield parts_of(config.loop.accumulate, drawn, labels)
+
+
+def classification_objective(
+    model: nn.Module, parts: Sequence[tuple[Tensor, ...]]
+) -> Iterator[tuple[Tensor, Figures]]:
+    """Cross-entropy of a batch, part by part: clips `(n, T, H, W)` and labels `(n,)`."""
+    videos = sum(len(labels) for _, labels in parts)
+    for clips, labels in parts:
+        logits = model(clips).float()
+        loss = functional.cross_entropy(logits, labels, reduction="sum") / videos
+        yield loss, {"loss": loss.detach(), "accuracy": (logits.argmax(1) == labels).sum() / videos}
 
 
 def load_classifier(run: Run) -> Classifier:

@@ -1,115 +1,97 @@
-"""Run folders: configuration, metrics and checkpoints that a kill at any time leaves whole.
-
-RUN/
-config.json                   the resolved configuration, `kind` pretrain or finetune
-metrics.jsonl                 one line a logged step
-checkpoints/step-00000200/    model.safetensors, optimizer.safetensors, state.json
-tokenizer/                    the store's tokenizer, for prediction from video
-"""
+"""Checkpoints: written whole or not at all, whatever the model is spread over."""
 
 import json
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.distributed.checkpoint.state_dict import (
+    StateDictOptions,
+    get_optimizer_state_dict,
+    get_state_dict,
+    set_model_state_dict,
+    set_optimizer_state_dict,
+)
 
 from ..errors import TrainingError
-
-CONFIG, METRICS, CHECKPOINTS = "config.json", "metrics.jsonl", "checkpoints"
-WEIGHTS, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
-TEMPORARY = ".writing-"
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A training run's folder."""
-
-    path: Path
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """The resolved configuration.
-
-        Raises:
-            TrainingError: `path` is not a run.
-        """
-        try:
-            config: dict[str, Any] = json.loads((self.path / CONFIG).read_text())
-        except FileNotFoundError:
-            raise TrainingError(
-                f"{self.path} is not a run: it has no {CONFIG}; give the folder that "
-                "`vimpac pretrain` or `vimpac finetune` wrote"
-            ) from None
-        except (OSError, ValueError) as error:
-            raise TrainingError(f"{self.path / CONFIG} cannot be read: {error}") from None
-        return config
-
-    @property
-    def checkpoints(self) -> list[Path]:
-        """Whole checkpoints, oldest first."""
-        return sorted((self.path / CHECKPOINTS).glob("step-*"))
-
-    @property
-    def latest(self) -> Path:
-        """The newest checkpoint.
-
-        Raises:
-            TrainingError: there is none.
-        """
-        if not self.checkpoints:
-            raise TrainingError(f"{self.path} holds no checkpoint yet: train it first")
-        return self.checkpoints[-1]
-
-    def weights(self) -> dict[str, Tensor]:
-        """The newest checkpoint's weights, on the CPU."""
-        return read_tensors(self.latest / WEIGHTS)
+from .run_folder import (
+    CHECKPOINTS,
+    OPTIMIZER,
+    STATE,
+    TEMPORARY,
+    WEIGHTS,
+    Run,
+    read_tensors,
+    remove_leftovers,
+)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    descriptor, temporary = tempfile.mkstemp(prefix=TEMPORARY, dir=path.parent)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingState:
+    """All that a step depends on beside the configuration; tensors are whole, on the CPU.
 
-
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Read a safetensors file.
-
-    Raises:
-        TrainingError: it is missing or damaged.
+    Attributes:
+        step: steps done.
+        weights: the model's state by name.
+        moments: the optimiser's, `NAME.exp_avg` for the parameter `NAME`.
+        further: single numbers, such as the loss scale.
     """
-    try:
-        return load_file(path)
-    except Exception as error:
-        raise TrainingError(f"{path} cannot be read ({error}); delete its folder") from None
+
+    step: int
+    weights: dict[str, Tensor]
+    moments: dict[str, Tensor]
+    further: dict[str, float] = field(default_factory=dict)
 
 
-def save_checkpoint(
-    run: Run, step: int, model: nn.Module, optimizer: torch.optim.Optimizer, *, keep: int
-) -> Path:
-    """Write the state after `step` steps under a temporary name, sync, rename, drop the oldest."""
+def capture(
+    model: nn.Module, optimizer: torch.optim.Optimizer, step: int, further: dict[str, float]
+) -> TrainingState:
+    """The state after `step` steps; on ranks other than 0 its tensors may be missing."""
+    options = StateDictOptions(full_state_dict=True, cpu_offload=True)
+    weights: Any
+    weights, optimizer_state = get_state_dict(model, optimizer, options=options)
+    by_name: Any = optimizer_state.get("state", {})
+    moments = {
+        f"{name}.{moment}": torch.as_tensor(value)
+        for name, values in by_name.items()
+        for moment, value in values.items()
+    }
+    return TrainingState(step=step, weights=weights, moments=moments, further=further)
+
+
+def restore(state: TrainingState, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Put a state that every rank has read back into model and optimiser."""
+    options = StateDictOptions(full_state_dict=True)
+    weights: Any = state.weights
+    set_model_state_dict(model, weights, options=options)
+    moments: dict[str, Any] = {}
+    for name, value in state.moments.items():
+        parameter, _, moment = name.rpartition(".")
+        moments.setdefault(parameter, {})[moment] = value
+    groups = get_optimizer_state_dict(model, optimizer)["param_groups"]
+    set_optimizer_state_dict(
+        model, optimizer, {"state": moments, "param_groups": groups}, options=options
+    )
+
+
+def write_checkpoint(run: Run, state: TrainingState, *, keep: int) -> Path:
+    """Write a state under a temporary name, sync, rename, drop the oldest."""
     folder = run.path / CHECKPOINTS
     folder.mkdir(parents=True, exist_ok=True)
     remove_leftovers(folder)
     temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=folder))
-    save_file(
-        {name: value.contiguous() for name, value in model.state_dict().items()},
-        temporary / WEIGHTS,
-    )
-    save_file(_flatten(optimizer), temporary / OPTIMIZER)
-    (temporary / STATE).write_text(json.dumps({"step": step}))
+    for name, tensors in ((WEIGHTS, state.weights), (OPTIMIZER, state.moments)):
+        save_file({key: value.contiguous() for key, value in tensors.items()}, temporary / name)
+    (temporary / STATE).write_text(json.dumps({"step": state.step, **state.further}))
     for file in temporary.iterdir():
         _sync(file)
-    target = folder / f"step-{step:08d}"
+    target = folder / f"step-{state.step:08d}"
     if target.exists():
         shutil.rmtree(target)
     os.rename(temporary, target)
@@ -119,37 +101,23 @@ def save_checkpoint(
     return target
 
 
-def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
-    """Restore what `save_checkpoint` wrote and return the number of steps done."""
-    model.load_state_dict(read_tensors(path / WEIGHTS))
-    state = optimizer.state_dict()
-    state["state"] = _unflatten(read_tensors(path / OPTIMIZER))
-    optimizer.load_state_dict(state)
-    step: int = json.loads((path / STATE).read_text())["step"]
-    return step
+def read_checkpoint(path: Path) -> TrainingState:
+    """Read what `write_checkpoint` wrote.
 
-
-def remove_leftovers(folder: Path) -> None:
-    """Delete what a killed writer left half-written."""
-    for leftover in folder.glob(f"{TEMPORARY}*"):
-        shutil.rmtree(leftover, ignore_errors=True)
-
-
-def _flatten(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    states = optimizer.state_dict()["state"]
-    return {
-        f"{place}.{name}": torch.as_tensor(value).contiguous()
-        for place, values in states.items()
-        for name, value in values.items()
-    }
-
-
-def _unflatten(tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
-    states: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
-        place, key = name.split(".")
-        states.setdefault(int(place), {})[key] = value
-    return states
+    Raises:
+        TrainingError: a file is missing or damaged.
+    """
+    try:
+        further: dict[str, Any] = json.loads((path / STATE).read_text())
+        step = int(further.pop("step"))
+    except (OSError, ValueError, KeyError) as error:
+        raise TrainingError(f"{path / STATE} cannot be read ({error}); delete its folder") from None
+    return TrainingState(
+        step=step,
+        weights=read_tensors(path / WEIGHTS),
+        moments=read_tensors(path / OPTIMIZER),
+        further=further,
+    )
 
 
 def _sync(path: Path) -> None:

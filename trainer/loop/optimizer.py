@@ -1,5 +1,6 @@
 """AdamW as the method sets it, and its learning-rate schedule."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +33,11 @@ class OptimizerConfig:
             raise TrainingError(f"lr must be above 0, not {self.lr}")
         if not 0 <= self.warmup_share <= 1:
             raise TrainingError(f"warmup share must be in [0, 1], not {self.warmup_share}")
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> "OptimizerConfig":
+        """Read the fields back from JSON."""
+        return cls(**{**fields, "betas": tuple(fields["betas"])})
 
 
 def make_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.AdamW:

@@ -2,13 +2,26 @@
 
 import json
 import shutil
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ...datasets import TokenStore
+from ..distributed import Distributed
 from ..errors import TrainingError
-from .checkpoint import CONFIG, Run, remove_leftovers, write_text
+from .run_folder import CONFIG, Run, remove_leftovers, write_text
 
-RESUMABLE = {"workers"}
+RESUMABLE = {
+    "workers",
+    "tokens.path",
+    "loop.until",
+    "loop.log_every",
+    "loop.checkpoint_every",
+    "loop.keep_checkpoints",
+    "loop.tensorboard",
+    "loop.sharding",
+    "loop.checkpoint_activations",
+}
 """Settings that a resumed run may change, as its result does not depend on them."""
 
 
@@ -25,14 +38,31 @@ def tokens_of(store: TokenStore) -> dict[str, Any]:
 
 
 def prepare_run(
-    run: Run, kind: str, config: dict[str, Any], store: TokenStore, *, resume: bool
+    run: Run,
+    kind: str,
+    config: dict[str, Any],
+    store: TokenStore,
+    distributed: Distributed,
+    *,
+    resume: bool,
 ) -> None:
-    """Make `run` ready to train: a new folder, or the same one to go on with.
+    """Make `run` ready to train: a new folder, or the same one to go on with; rank 0 does it.
 
     Raises:
         TrainingError: it holds a run and `resume` is off, or that run's settings differ.
     """
-    resolved = json.loads(json.dumps({"kind": kind, "tokens": tokens_of(store), **config}))
+    refusal = None
+    if distributed.leads:
+        try:
+            _prepare(run, {"kind": kind, "tokens": tokens_of(store), **config}, store, resume)
+        except TrainingError as error:
+            refusal = error
+    if distributed.any(refusal is not None):
+        raise refusal or TrainingError(f"{run.path} was refused; rank 0 says why")
+
+
+def _prepare(run: Run, config: dict[str, Any], store: TokenStore, resume: bool) -> None:
+    resolved = json.loads(json.dumps(config))
     if (run.path / CONFIG).exists():
         if not resume:
             raise TrainingError(
@@ -49,10 +79,15 @@ def prepare_run(
 
 def refuse_other_tokens(run: Run, store: TokenStore) -> None:
     """Raise TrainingError unless the store's codes mean what they did in the run."""
-    before, now = run.config["tokens"]["tokenizer"], store.identity.tokenizer
+    refuse_other_tokenizer(run.path, run.config["tokens"]["tokenizer"], store)
+
+
+def refuse_other_tokenizer(origin: Path, before: Mapping[str, Any], store: TokenStore) -> None:
+    """Raise TrainingError unless the store is of the tokenizer that a configuration records."""
+    now = store.identity.tokenizer
     if before["fingerprint"] != now.fingerprint:
         raise TrainingError(
-            f"{run.path} was trained on tokens of {before['name']} "
+            f"{origin} was trained on tokens of {before['name']} "
             f"({before['fingerprint'][:12]}), the store {store.path} holds tokens of {now.name} "
             f"({now.fingerprint[:12]}), whose codes differ: tokenize with the same tokenizer"
         )
@@ -73,7 +108,7 @@ def _refuse_differences(run: Run, resolved: dict[str, Any]) -> None:
     differing = [
         f"{name} {before.get(name)!r} -> {now.get(name)!r}"
         for name in sorted(before.keys() | now.keys())
-        if name not in RESUMABLE and name != "tokens.path" and before.get(name) != now.get(name)
+        if name not in RESUMABLE and before.get(name) != now.get(name)
     ]
     if differing:
         raise TrainingError(

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from ...datasets import mask_token, pad_token
 from .attention import AttentionBlock
@@ -77,11 +78,15 @@ class Backbone(nn.Module):
 
     Args:
         config: the shape; `config.vocabulary` fixes [PAD] and [MASK].
+
+    Attributes:
+        checkpoint_layers: keep only the layers' inputs in training, and compute them twice.
     """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
+        self.checkpoint_layers = False
         self.pad = pad_token(config.vocabulary)
         self.mask = mask_token(config.vocabulary)
         self.embedding = nn.Embedding(config.rows, config.width)
@@ -110,7 +115,10 @@ class Backbone(nn.Module):
         cls = self.dropout(self.input_norm(self.cls + self.positions.cls))
         cls = cls.expand(codes.shape[0], -1)
         for layer in self.layers:
-            tokens, cls = layer(tokens, cls, padding)
+            if self.checkpoint_layers and torch.is_grad_enabled():
+                tokens, cls = checkpoint(layer, tokens, cls, padding, use_reentrant=False)
+            else:
+                tokens, cls = layer(tokens, cls, padding)
         return self.output_norm(tokens), self.output_norm(cls)
 
     def padding_of(self, codes: Tensor) -> Tensor | None:

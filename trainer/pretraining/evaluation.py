@@ -3,15 +3,15 @@
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from ...datasets import ClipLoader, RandomClips, TokenStore, select_videos
 from ..errors import TrainingError
-from ..loop.checkpoint import Run
+from ..loop.run_folder import Run
 from ..loop.setup import refuse_other_grid, refuse_other_tokens
 from ..model.config import ModelConfig
+from .masking import MaskConfig
 from .model import PretrainModel
-from .run import masks_of
+from .objective import mask_clips, predict
 
 EVALUATION_SEED = 2**31
 """Clips and masks of an evaluation: never those of a training run's seed."""
@@ -59,21 +59,19 @@ def evaluate_pretraining(
     )
     steps = -(-rounds * len(indices) // batch_size)
     batches = ClipLoader(drawn, batch_size=batch_size, steps=steps)
-    right = masked = 0.0
-    losses: list[Tensor] = []
+    mask, vocabulary = MaskConfig(**config["mask"]), model.config.vocabulary
+    sums = torch.zeros(3, dtype=torch.float64)
     counts = torch.zeros(model.config.rows, dtype=torch.int64)
     for batch in batches:
-        clips = batch["clips"].to(device)
-        mask = masks_of(batch, config["mask_boxes"], device) & (clips != model.backbone.pad)
-        output = model(clips, mask)
-        right += float(output.token_accuracy) * output.masked
-        losses.append(output.token_loss * output.masked)
-        masked += output.masked
-        counts += torch.bincount(clips[mask].cpu(), minlength=model.config.rows)
+        clips = mask_clips(batch["clips"], batch["mask_seeds"], mask, vocabulary, device)
+        loss, hits, _ = predict(model, clips, clips.places())
+        sums += torch.stack([loss, hits.float(), clips.mask.sum().float()]).double().cpu()
+        counts += torch.bincount(clips.codes[clips.mask].cpu(), minlength=model.config.rows)
+    total_loss, right, masked = sums.tolist()
     return {
         "videos": len(indices),
         "masked_tokens": int(masked),
-        "masked_token_loss": float(torch.stack(losses).sum()) / masked,
+        "masked_token_loss": total_loss / masked,
         "masked_token_accuracy": right / masked,
         "most_frequent_token_accuracy": float(counts.max()) / masked,
     }

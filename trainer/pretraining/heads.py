@@ -22,8 +22,12 @@ class TokenHead(nn.Module):
 
     def forward(self, hidden: Tensor, embedding: Tensor) -> Tensor:
         """`(M, d)` hidden states and the `(V + 5, d)` token embedding to `(M, V + 5)` logits."""
-        features = self.norm(functional.gelu(self.transform(hidden)))
-        return functional.linear(features, embedding, self.bias)
+        return functional.linear(self.features(hidden), embedding, self.bias)
+
+    def features(self, hidden: Tensor) -> Tensor:
+        """`(M, d)` hidden states to what the embedding's rows are compared with, `(M, d)`."""
+        features: Tensor = self.norm(functional.gelu(self.transform(hidden)))
+        return features
 
 
 class ContrastiveHead(nn.Module):

@@ -1,33 +1,12 @@
-"""The model that is pre-trained: backbone, token head and contrastive head with their losses."""
-
-from dataclasses import dataclass
+"""The model that is pre-trained: backbone, token head and contrastive head."""
 
 from torch import Tensor, nn
-from torch.nn import functional
 
+from ..distributed import Distributed
 from ..model.backbone import Backbone
 from ..model.config import ModelConfig
 from .heads import ContrastiveHead, TokenHead
-from .losses import contrastive_loss
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PretrainOutput:
-    """Scalars of one batch of clips.
-
-    Attributes:
-        token_loss: mean cross-entropy over the masked positions, nats.
-        token_accuracy: share of masked positions predicted right.
-        contrastive_loss: see `losses.contrastive_loss`.
-        contrastive_accuracy: share of clips whose nearest candidate is their positive.
-        masked: number of masked positions.
-    """
-
-    token_loss: Tensor
-    token_accuracy: Tensor
-    contrastive_loss: Tensor
-    contrastive_accuracy: Tensor
-    masked: int
+from .losses import contrastive_loss, token_loss
 
 
 class PretrainModel(nn.Module):
@@ -40,33 +19,39 @@ class PretrainModel(nn.Module):
         self.token_head = TokenHead(config)
         self.contrastive_head = ContrastiveHead(config)
 
-    def forward(self, clips: Tensor, mask: Tensor) -> PretrainOutput:
-        """Predict the masked tokens of two clips a video and tell the videos apart.
+    def forward(
+        self, codes: Tensor, padding: Tensor | None, places: Tensor, targets: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Predict the tokens at some places; logits exist for those alone, a chunk at a time.
 
         Args:
-            clips: `(n, 2, T, H, W)` int64 codes, [PAD] included.
-            mask: `(n, 2, T, H, W)` bool, true where a token is hidden; [PAD] is never hidden.
+            codes: `(N, T, H, W)` int64, [MASK] and [PAD] included.
+            padding: `(N, T, H, W)` bool, true at [PAD]; none where there is none.
+            places: `(M,)` int64, flat numbers of the places to predict.
+            targets: `(M,)` int64, the codes there.
 
         Returns:
-            The two losses and their accuracies.
+            The summed cross-entropy over the places in nats, how many were predicted right, both
+            scalars, and [CLS] `(N, d)`.
         """
-        codes, hidden_places = clips.flatten(0, 1), mask.flatten(0, 1)
-        padding = self.backbone.padding_of(codes)
-        if padding is not None:
-            hidden_places = hidden_places & ~padding
-        hidden, cls = self.backbone(codes.masked_fill(hidden_places, self.backbone.mask), padding)
-        targets = codes[hidden_places]
-        logits = self.token_logits(hidden[hidden_places])
-        pairs = self.contrastive_head(cls).unflatten(0, (-1, 2))
-        loss, accuracy = contrastive_loss(pairs[:, 0], pairs[:, 1])
-        return PretrainOutput(
-            token_loss=functional.cross_entropy(logits.float(), targets, reduction="sum")
-            / max(len(targets), 1),
-            token_accuracy=(logits.argmax(1) == targets).sum() / max(len(targets), 1),
-            contrastive_loss=loss,
-            contrastive_accuracy=accuracy,
-            masked=len(targets),
-        )
+        hidden, cls = self.backbone(codes, padding)
+        features = self.token_head.features(hidden.flatten(0, 3)[places])
+        embedding = self.backbone.embedding.weight
+        loss, hits = token_loss(features, embedding, self.token_head.bias, targets)
+        return loss, hits, cls
+
+    def contrast(self, cls: Tensor, distributed: Distributed) -> tuple[Tensor, Tensor]:
+        """The contrastive loss of all ranks' clips, and its accuracy.
+
+        [CLS] is gathered before the head, so that the head's batch norm sees the clips of all
+        ranks, as if they were in one process.
+
+        Args:
+            cls: `(2n, d)`, the two clips of a video one after the other.
+            distributed: the ranks.
+        """
+        pairs = self.contrastive_head(distributed.gather(cls)).unflatten(0, (-1, 2))
+        return contrastive_loss(pairs[:, 0], pairs[:, 1])
 
     def token_logits(self, hidden: Tensor) -> Tensor:
         """`(M, d)` hidden states to `(M, V + 5)` logits."""

@@ -1,67 +1,30 @@
-"""Pre-training: block-masked token prediction and contrastive learning over a token store."""
+"""Pre-training on a token store."""
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any
+from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ...datasets import ClipLoader, RandomClips, TokenStore, select_videos
+from ..distributed import ALONE, Distributed
 from ..errors import TrainingError
-from ..loop.checkpoint import Run
-from ..loop.optimizer import OptimizerConfig
+from ..loop.checkpoint import TrainingState, read_checkpoint
+from ..loop.log import OnReport
+from ..loop.run_folder import Run
 from ..loop.setup import prepare_run
-from ..loop.train import Batch, LoopConfig, Outcome, StepReport, train
+from ..loop.staging import parts_of, staged
+from ..loop.train import Outcome, train
 from ..model.config import ModelConfig
-from .masking import block_mask
+from ..model.interpolation import interpolate_positions
+from .codebook import embedding_from_codebook
+from .config import PretrainConfig
 from .model import PretrainModel
-
-PAPER_BATCH = 1024
-PAPER_OPTIMIZER = OptimizerConfig(lr=1e-3, weight_decay=0.05, betas=(0.9, 0.98), warmup_share=0.1)
-PAPER_EPOCHS = 10
-"""The paper's pre-training of its small model."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PretrainConfig:
-    """A resolved pre-training run.
-
-    Attributes:
-        model: the model's shape; `frames` is the clip's length in token frames.
-        optimizer, loop: see their classes.
-        batch_size: videos a step, two clips each.
-        stride: stored frames from one token frame of a clip to the next.
-        max_distance: largest distance in stored frames between the two clips; none is no limit.
-        exclude: pattern of keys to leave out, see `datasets.select_videos`; none takes all.
-        mask_boxes: boxes of a clip's block mask.
-        contrastive_weight: weight of the contrastive loss beside the token loss.
-        codebook_embedding: start the token embedding from the tokenizer's codebook, see
-            `embedding_from_codebook`; off in the paper.
-        workers: data loading processes; the data do not depend on it.
-    """
-
-    model: ModelConfig
-    optimizer: OptimizerConfig
-    loop: LoopConfig
-    batch_size: int
-    stride: int = 1
-    max_distance: int | None = None
-    exclude: str | None = None
-    mask_boxes: int = 5
-    contrastive_weight: float = 1.0
-    codebook_embedding: bool = False
-    workers: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("batch_size", "stride", "mask_boxes"):
-            if getattr(self, name) < 1:
-                raise TrainingError(f"{name} must be at least 1, not {getattr(self, name)}")
-
-    def to_dict(self) -> dict[str, Any]:
-        """The fields as JSON-ready values."""
-        return {**asdict(self), "model": self.model.to_dict()}
+from .monitor import make_monitor
+from .objective import MaskedClips, mask_clips, pretraining_objective
 
 
 def pretrain(
@@ -69,10 +32,10 @@ def pretrain(
     run: Run,
     config: PretrainConfig,
     *,
-    device: torch.device,
+    distributed: Distributed = ALONE,
     resume: bool = False,
     codebook: Tensor | None = None,
-    on_report: Callable[[StepReport], None] | None = None,
+    on_report: OnReport | None = None,
 ) -> Outcome:
     """Pre-train on the videos of `store`, leaving configuration, metrics and checkpoints in `run`.
 
@@ -80,84 +43,109 @@ def pretrain(
         store: tokens.
         run: the folder to write; fresh, or one to go on with when `resume`.
         config: resolved configuration.
-        device: where to train.
+        distributed: where to train, and with whom; ranks share the run's folder.
         resume: go on from the newest checkpoint, start where there is none.
         codebook: the tokenizer's `(V, c)` float, needed with `codebook_embedding`.
-        on_report: called at every logged step.
+        on_report: called at every logged step, on rank 0.
 
     Raises:
         TrainingError: the run exists and is not to be resumed or was made with other settings.
     """
-    prepare_run(run, "pretrain", config.to_dict(), store, resume=resume)
+    prepare_run(run, "pretrain", config.to_dict(), store, distributed, resume=resume)
     torch.manual_seed(config.loop.seed)
     model = PretrainModel(config.model)
     if config.codebook_embedding:
         embedding_from_codebook(model, codebook)
-    clips = RandomClips(
+    model.backbone.checkpoint_layers = config.loop.checkpoint_activations
+    initial = None if config.init is None else state_of(Run(Path(config.init)), config.model)
+    return train(
+        model.to(distributed.device),
+        model.backbone.layers,
+        partial(pretraining_objective, config=config, distributed=distributed),
+        partial(training_batches, store, config, distributed),
+        run=run,
+        loop=config.loop,
+        optimizer_config=config.optimizer,
+        batch_size=config.batch_size,
+        distributed=distributed,
+        initial=initial,
+        monitor=make_monitor(store, config, distributed),
+        on_report=on_report,
+    )
+
+
+def training_batches(
+    store: TokenStore, config: PretrainConfig, distributed: Distributed, start: int
+) -> Iterator[Sequence[MaskedClips]]:
+    """This rank's part of every batch from step `start` on, masked, on the device."""
+    drawn = RandomClips(
         store,
         frames=config.model.frames,
         stride=config.stride,
         seed=config.loop.seed,
         max_distance=config.max_distance,
-        indices=select_videos(store.keys, exclude=config.exclude),
+        indices=training_videos(store, config),
     )
-    return train(
-        model.to(device),
-        partial(pretraining_objective, model, config),
-        lambda start: ClipLoader(
-            clips,
-            batch_size=config.batch_size,
-            steps=config.loop.steps,
-            start_step=start,
-            workers=config.workers,
-        ),
-        run=run,
-        loop=config.loop,
-        optimizer_config=config.optimizer,
-        on_report=on_report,
+    loader = ClipLoader(
+        drawn,
+        batch_size=config.batch_size,
+        steps=config.loop.last_step,
+        start_step=start,
+        rank=distributed.rank,
+        world_size=distributed.world_size,
+        workers=config.workers,
+    )
+    return staged(
+        loader,
+        lambda batch: [
+            mask_clips(clips, seeds, config.mask, config.model.vocabulary, distributed.device)
+            for clips, seeds in parts_of(
+                config.loop.accumulate, batch["clips"], batch["mask_seeds"]
+            )
+        ],
     )
 
 
-def pretraining_objective(
-    model: PretrainModel, config: PretrainConfig, batch: Batch
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """The total loss of a batch `clips` `(n, 2, T, H, W)`: token + weight * contrastive."""
-    device = model.backbone.cls.device
-    clips = batch["clips"].to(device, non_blocking=True)
-    mask = masks_of(batch, config.mask_boxes, device)
-    output = model(clips, mask)
-    loss = output.token_loss + config.contrastive_weight * output.contrastive_loss
-    return loss, {
-        "token_loss": output.token_loss,
-        "token_accuracy": output.token_accuracy,
-        "contrastive_loss": output.contrastive_loss,
-        "contrastive_accuracy": output.contrastive_accuracy,
-        "mask_share": torch.tensor(output.masked / clips.numel()),
-    }
+def training_videos(store: TokenStore, config: PretrainConfig) -> NDArray[np.int64]:
+    """Numbers of the videos to train on: neither excluded nor held out.
 
-
-def masks_of(batch: Batch, boxes: int, device: torch.device) -> Tensor:
-    """Block masks of a batch's clips, `(n, K, T, H, W)` bool, from the clips' own seeds."""
-    seeds, clips = batch["mask_seeds"].to(device), batch["clips"]
-    frames, height, width = clips.shape[2:]
-    return block_mask(seeds.flatten(), (frames, height, width), boxes).unflatten(0, seeds.shape)
-
-
-def embedding_from_codebook(model: PretrainModel, codebook: Tensor | None) -> None:
-    """Start the token embedding as a random projection of the tokenizer's code vectors.
-
-    Codes that look alike start alike, so that a small model need not first discover from
-    co-occurrence which of thousands of codes resemble each other. The scale of the rows and the
-    special tokens' rows stay as initialised.
+    Raises:
+        StoreError: none is left.
     """
-    if codebook is None:
-        raise TrainingError("this store's tokenizer has no codebook to start the embedding from")
-    weight = model.backbone.embedding.weight
-    codes = codebook.float() - codebook.float().mean(0)
-    if len(codes) != model.config.vocabulary:
-        raise TrainingError(
-            f"the codebook has {len(codes)} codes, the model's vocabulary {model.config.vocabulary}"
-        )
-    projected = codes @ torch.randn(codes.shape[1], weight.shape[1])
-    with torch.no_grad():
-        weight[: len(codes)] = projected * (weight.std() / projected.std())
+    kept = select_videos(store.keys, exclude=config.exclude)
+    return np.intersect1d(kept, select_videos(store.keys, exclude=config.validation))
+
+
+def state_of(run: Run, model: ModelConfig) -> TrainingState:
+    """The newest state of a pre-training run, its tables and their moments as `model` has them.
+
+    Raises:
+        TrainingError: it is no pre-training run, or its model differs in more than frames and grid.
+    """
+    before = run.config
+    if before["kind"] != "pretrain":
+        raise TrainingError(f"{run.path} is a {before['kind']} run, not a pre-training run")
+    state, shape = read_checkpoint(run.latest), ModelConfig.from_dict(before["model"])
+    return TrainingState(
+        step=state.step,
+        weights=interpolate_positions(state.weights, shape, model),
+        moments=_interpolate_moments(state.moments, shape, model),
+        further=state.further,
+    )
+
+
+def _interpolate_moments(
+    moments: dict[str, Tensor], before: ModelConfig, after: ModelConfig
+) -> dict[str, Tensor]:
+    """Moments by `NAME.MOMENT`, each kind treated as the weights are."""
+    interpolated: dict[str, Tensor] = {}
+    for kind in {name.rpartition(".")[2] for name in moments}:
+        own = {
+            name.removesuffix(f".{kind}"): value
+            for name, value in moments.items()
+            if name.endswith(f".{kind}")
+        }
+        if kind != "step":
+            own = interpolate_positions(own, before, after)
+        interpolated |= {f"{name}.{kind}": value for name, value in own.items()}
+    return interpolated

@@ -1,0 +1,120 @@
+"""From the options of `vimpac pretrain` to a resolved run."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from ...datasets import LabelSource, TokenStore, select_videos
+from ...trainer import (
+    Distributed,
+    PretrainConfig,
+    TrainingError,
+    choose_precision,
+    model_config,
+    recipe_for,
+)
+from ...trainer.loop.run_folder import CONFIG
+from ...trainer.loop.setup import refuse_other_tokenizer
+from .training import batch_for, changed, default_preset, loop_for, optimizer_for, steps_for
+
+Options = Mapping[str, Any]
+
+PLACES = {
+    "layout": "model.layout",
+    "norm": "model.norm",
+    "positions": "model.positions",
+    "dropout": "model.dropout",
+    "frames": "model.frames",
+    "lr": "optimizer.lr",
+    "steps": "loop.steps",
+    "until": "loop.until",
+    "seed": "loop.seed",
+    "accumulate": "loop.accumulate",
+    "sharding": "loop.sharding",
+    "compile_layers": "loop.compile",
+    "checkpoint_activations": "loop.checkpoint_activations",
+    "checkpoint_every": "loop.checkpoint_every",
+    "tensorboard": "loop.tensorboard",
+    "mask": "mask.kind",
+    "mask_blocks": "mask.boxes",
+    "mask_share": "mask.share",
+    "mask_replacement": "mask.replacement",
+    **{
+        name: name
+        for name in (
+            "batch_size",
+            "stride",
+            "max_distance",
+            "exclude",
+            "validation",
+            "token_weight",
+            "contrastive_weight",
+            "codebook_embedding",
+            "workers",
+        )
+    },
+}
+"""Where an option stands in the configuration."""
+
+
+def resolve(store: TokenStore, given: Options, distributed: Distributed) -> PretrainConfig:
+    """The run that options ask for: what --config, --init or the preset say, then the options.
+
+    Raises:
+        TrainingError: options that do not go together, or values out of range.
+    """
+    bases = [name for name in ("config", "init", "preset") if name in given]
+    if len(bases) > 1:
+        raise TrainingError(f"--{bases[0]} decides the model: leave out --{bases[1]}")
+    if "config" in given:
+        base = config_of(given["config"], store)
+    elif "init" in given:
+        path = given["init"]
+        base = config_of(path / CONFIG, store)
+        base = replace(base, init=str(path), loop=replace(base.loop, until=None))
+    else:
+        base = from_preset(store, given, distributed)
+    fields = changed(base.to_dict(), given, PLACES)
+    fields["model"]["grid"] = list(store.identity.grid())
+    if "knn" in given:
+        fields["knn"] = asdict(LabelSource(task=given["knn"]))
+    if "precision" in given or "config" not in given:
+        name = given.get("precision", "auto")
+        fields["loop"]["precision"] = choose_precision(name, distributed.device)
+    return PretrainConfig.from_dict(fields)
+
+
+def from_preset(store: TokenStore, given: Options, distributed: Distributed) -> PretrainConfig:
+    """A preset's run, as the paper trains it, in the sizes that the options give."""
+    preset = given.get("preset") or default_preset(distributed)
+    recipe = recipe_for(preset)
+    kept = select_videos(store.keys, exclude=given.get("exclude"))
+    batch = batch_for(given.get("batch_size"), recipe.batch_size, len(kept), distributed)
+    epochs = given.get("epochs", recipe.epochs)
+    return PretrainConfig(
+        model=model_config(preset, store.identity.vocabulary, grid=store.identity.grid()),
+        optimizer=optimizer_for(recipe.optimizer, given.get("lr"), batch, recipe.batch_size),
+        loop=loop_for(
+            given.get("steps") or steps_for(epochs, len(kept), batch), given.get("checkpoint_every")
+        ),
+        batch_size=batch,
+    )
+
+
+def config_of(path: Path, store: TokenStore) -> PretrainConfig:
+    """The configuration of an earlier run, whose tokens must be those of the store's tokenizer.
+
+    Raises:
+        TrainingError: the file is not one of a pre-training run, or of another tokenizer.
+    """
+    try:
+        fields: dict[str, Any] = json.loads(path.read_text())
+        kind, tokens = fields.pop("kind"), fields.pop("tokens")
+    except (OSError, ValueError, KeyError) as error:
+        raise TrainingError(f"{path} is not a run's configuration ({error})") from None
+    if kind != "pretrain":
+        raise TrainingError(f"{path} is of a {kind} run, not of a pre-training run")
+    refuse_other_tokenizer(path, tokens["tokenizer"], store)
+    return PretrainConfig.from_dict(fields)
