@@ -4,8 +4,7 @@ from .code_stream import CodeStream
 from .images import read_images
 from .interface import Tokenizer, TokenizerError
 from .registry import load_tokenizer
-from .training import train_tokenizer
-from .training_config import TokenizerTrainingConfig, TrainingStep
+from .training import TokenizerTrainingConfig, TrainingStep, train_tokenizer
 from .vqvae import VQVAEConfig
 
 __all__ = [

@@ -1,83 +1,26 @@
-"""Vector quantisation: nearest codes, and a codebook learned by moving averages.
+"""Vector quantisation: the code nearest to each latent.
 
-Source: van den Oord et al. 2017, appendix A.1. Shapes: N latents of d channels, V codes.
+Shapes: N latents of d channels, V codes.
 """
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-_ROWS = 4096  # latents compared with the codebook at a time: bounds memory at large vocabularies
+_DISTANCES = 1 << 24  # computed at a time: bounds memory at large vocabularies
 
 
 def nearest_codes(latents: Tensor, codebook: Tensor) -> Tensor:
-    """Index `(N,)` of the code nearest to each latent, by squared Euclidean distance.
+    """Index `(...)` of the code nearest to each latent, by squared Euclidean distance.
 
     Args:
-        latents: `(N, d)` float.
+        latents: `(..., d)` float.
         codebook: `(V, d)` float.
     """
     norms = codebook.square().sum(dim=1)
-    rows = [
-        torch.addmm(norms, part, codebook.T, alpha=-2).argmin(dim=1)
-        for part in torch.split(latents, _ROWS)
+    nearest = [
+        torch.addmm(norms, rows, codebook.T, alpha=-2).argmin(dim=1)
+        for rows in latents.reshape(-1, latents.shape[-1]).split(_DISTANCES // len(codebook))
     ]
-    return torch.cat(rows) if rows else torch.zeros(0, dtype=torch.int64, device=latents.device)
-
-
-def k_means(latents: Tensor, vocabulary: int, generator: torch.Generator, rounds: int) -> Tensor:
-    """Codebook `(V, d)` by Lloyd's algorithm, started from latents drawn at random."""
-    order = torch.randperm(len(latents), generator=generator)[:vocabulary].to(latents.device)
-    centres = latents[order].clone()
-    for _ in range(rounds):
-        count, total = _sums(latents, nearest_codes(latents, centres), vocabulary)
-        centres = torch.where(count[:, None] > 0, total / count.clamp_min(1)[:, None], centres)
-    return centres
-
-
-class MovingCodebook(nn.Module):
-    """A codebook that follows the latents assigned to each code by exponential moving averages."""
-
-    codebook: Tensor
-    count: Tensor
-    total: Tensor
-
-    def __init__(self, vocabulary: int, channels: int) -> None:
-        super().__init__()
-        self.register_buffer("codebook", torch.zeros(vocabulary, channels))
-        self.register_buffer("count", torch.zeros(vocabulary))
-        self.register_buffer("total", torch.zeros(vocabulary, channels))
-
-    def start(self, codebook: Tensor, mean_count: float) -> None:
-        """Begin from `codebook`, each code used `mean_count` times a step."""
-        self.codebook.copy_(codebook)
-        self.count.fill_(mean_count)
-        self.total.copy_(codebook * mean_count)
-
-    @torch.no_grad()
-    def update(self, latents: Tensor, codes: Tensor, rate: float) -> None:
-        """Move each code towards the mean of the latents `(N, d)` that chose it.
-
-        `rate` is the share of the averages that these latents replace.
-        """
-        count, total = _sums(latents, codes, len(self.codebook))
-        self.count.lerp_(count, rate)
-        self.total.lerp_(total, rate)
-        self.codebook.copy_(self.total / self.count.clamp_min(1e-6)[:, None])
-
-    @torch.no_grad()
-    def restart(self, latents: Tensor, share: float, generator: torch.Generator) -> None:
-        """Move codes used less than `share` of the mean onto latents drawn at random."""
-        mean = self.count.mean()
-        dead = torch.nonzero(self.count < share * mean).flatten()[: len(latents)]
-        drawn = torch.randperm(len(latents), generator=generator)[: len(dead)].to(latents.device)
-        self.codebook[dead] = latents[drawn]
-        self.count[dead] = mean
-        self.total[dead] = latents[drawn] * mean
-
-
-def _sums(latents: Tensor, codes: Tensor, vocabulary: int) -> tuple[Tensor, Tensor]:
-    """How many latents chose each code `(V,)`, and their sum `(V, d)`."""
-    total = latents.new_zeros(vocabulary, latents.shape[1]).index_add_(0, codes, latents)
-    return torch.bincount(codes, minlength=vocabulary).to(latents.dtype), total
+    return torch.cat(nearest).view(latents.shape[:-1])

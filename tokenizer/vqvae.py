@@ -15,9 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .code_stream import CodeStream
 from .compute import arithmetic, channels_last, in_fixed_batches, parse_precision
-from .interface import Tokenizer, TokenizerError, fingerprint_of
+from .interface import Tokenizer, TokenizerError, check_frames, fingerprint_of
 from .quantizer import nearest_codes
+from .steady import SteadyStream
 from .weights_file import FILE_NAME, load_into, read_weights, tokenizer_header, write_weights
 
 KIND = "vqvae"
@@ -27,13 +29,27 @@ MAX_VOCABULARY = 65_536
 
 @dataclass(frozen=True, kw_only=True)
 class VQVAEConfig:
-    """Sizes of the network; every field is part of the tokenizer's identity."""
+    """Sizes of the network; every field is part of the tokenizer's identity.
+
+    Pairs are in the order of the data's way: the encoder's fine grid (4 x 4 pixels a cell), then
+    its coarse one (8 x 8); the decoder's coarse grid, then its fine one. The decoder may be the
+    larger half: encoding is what takes time, over every frame of a data set.
+
+    Attributes:
+        vocabulary: Number of codes.
+        latent_channels: Numbers a code is made of.
+        encoder_channels: Widths of the encoder's grids.
+        encoder_blocks: Residual blocks on each.
+        decoder_channels: Widths of the decoder's grids.
+        decoder_blocks: Residual blocks on each.
+    """
 
     vocabulary: int = 4096
     latent_channels: int = 16
     encoder_channels: tuple[int, int] = (64, 128)
-    decoder_channels: tuple[int, int] = (160, 96)
-    blocks: int = 2
+    encoder_blocks: tuple[int, int] = (2, 2)
+    decoder_channels: tuple[int, int] = (192, 96)
+    decoder_blocks: tuple[int, int] = (4, 2)
 
     def __post_init__(self) -> None:
         """Refuse sizes that cannot be built."""
@@ -41,7 +57,8 @@ class VQVAEConfig:
             raise TokenizerError(
                 f"vocabulary {self.vocabulary} is not between 2 and {MAX_VOCABULARY}"
             )
-        sizes = (self.latent_channels, *self.encoder_channels, *self.decoder_channels, self.blocks)
+        channels = (self.latent_channels, *self.encoder_channels, *self.decoder_channels)
+        sizes = (*channels, *self.encoder_blocks, *self.decoder_blocks)
         if not all(isinstance(size, int) and 1 <= size <= 4096 for size in sizes):
             raise TokenizerError(f"network sizes must be integers from 1 to 4096, not {sizes}")
 
@@ -79,22 +96,24 @@ class VQVAE(nn.Module):
     def __init__(self, config: VQVAEConfig) -> None:
         super().__init__()
         fine, coarse = config.encoder_channels
+        fine_blocks, coarse_blocks = config.encoder_blocks
         self.encoder = nn.Sequential(
             nn.PixelUnshuffle(4),  # (B, 48, 2h, 2w)
             _Conv3x3(48, fine),
-            *(_Block(fine) for _ in range(config.blocks)),
+            *(_Block(fine) for _ in range(fine_blocks)),
             nn.PixelUnshuffle(2),  # (B, 4 * fine, h, w)
             nn.Conv2d(4 * fine, coarse, kernel_size=1),
-            *(_Block(coarse) for _ in range(config.blocks)),
+            *(_Block(coarse) for _ in range(coarse_blocks)),
             nn.Conv2d(coarse, config.latent_channels, kernel_size=1),
         )
         coarse, fine = config.decoder_channels
+        coarse_blocks, fine_blocks = config.decoder_blocks
         self.decoder = nn.Sequential(
             _Conv3x3(config.latent_channels, coarse),
-            *(_Block(coarse) for _ in range(config.blocks)),
+            *(_Block(coarse) for _ in range(coarse_blocks)),
             nn.Conv2d(coarse, 4 * fine, kernel_size=1),
             nn.PixelShuffle(2),  # (B, fine, 2h, 2w)
-            *(_Block(fine) for _ in range(config.blocks)),
+            *(_Block(fine) for _ in range(fine_blocks)),
             _Conv3x3(fine, 48),
             nn.PixelShuffle(4),  # (B, 3, H, W)
         )
@@ -155,10 +174,22 @@ class VQVAETokenizer(Tokenizer):
         return path
 
     @torch.no_grad()
-    def _encode(self, frames: Tensor) -> Tensor:
-        grid = (frames.shape[2] // COMPRESSION, frames.shape[3] // COMPRESSION)
+    def latents(self, frames: Tensor) -> Tensor:
+        """Latents `(N, h, w, d)` float32 of frames `(N, 3, H, W)` uint8, before quantisation.
+
+        Raises:
+            TokenizerError: The frames are of another type or shape.
+        """
+        check_frames(frames, COMPRESSION)
+        shape = (*_grid(frames), self.config.latent_channels)
         return in_fixed_batches(
-            self._encode_batch, frames, device=self.device, dtype=torch.int64, shape=grid
+            self._latents, frames, device=self.device, dtype=torch.float32, shape=shape
+        )
+
+    @torch.no_grad()
+    def _encode(self, frames: Tensor) -> Tensor:
+        return in_fixed_batches(
+            self._encode_batch, frames, device=self.device, dtype=torch.int64, shape=_grid(frames)
         )
 
     @torch.no_grad()
@@ -168,17 +199,27 @@ class VQVAETokenizer(Tokenizer):
             self._decode_batch, codes, device=self.device, dtype=torch.uint8, shape=size
         )
 
+    def _steady_stream(self, steady: float) -> CodeStream:
+        return SteadyStream(self, self.latents, self.codebook, steady)
+
     def _encode_batch(self, frames: Tensor) -> Tensor:
+        return nearest_codes(self._latents(frames), self.codebook)
+
+    def _latents(self, frames: Tensor) -> Tensor:
+        """Frames `(B, 3, H, W)` to latents `(B, h, w, d)`."""
         pixels = (frames.float() / 255).contiguous(memory_format=torch.channels_last)
         with arithmetic(self.device, self.precision):
             latents = self._model.latents(pixels)
-        latents = latents.float().permute(0, 2, 3, 1)  # (B, h, w, d)
-        codes = nearest_codes(latents.reshape(-1, latents.shape[-1]), self.codebook)
-        return codes.view(latents.shape[:-1])
+        return latents.float().permute(0, 2, 3, 1)
 
     def _decode_batch(self, codes: Tensor) -> Tensor:
         pixels = self._model.pixels(self.codebook[codes].permute(0, 3, 1, 2))
         return (255 * pixels).round_().clamp_(0, 255).to(torch.uint8)
+
+
+def _grid(frames: Tensor) -> tuple[int, int]:
+    """Rows and columns of tokens of frames `(N, 3, H, W)`."""
+    return frames.shape[2] // COMPRESSION, frames.shape[3] // COMPRESSION
 
 
 def save_vqvae(path: Path, model: VQVAE, config: VQVAEConfig, *, name: str) -> None:
@@ -205,7 +246,7 @@ def load_vqvae(path: Path, *, device: str = "cpu", precision: str = "fp32") -> V
 
 def _parse_config(fields: Any, path: Path) -> VQVAEConfig:
     try:
-        pairs = {key: tuple(fields[key]) for key in ("encoder_channels", "decoder_channels")}
-        return VQVAEConfig(**{**fields, **pairs})
-    except (TypeError, KeyError, TokenizerError) as error:
+        lists = {key: tuple(value) for key, value in fields.items() if isinstance(value, list)}
+        return VQVAEConfig(**{**fields, **lists})
+    except (TypeError, AttributeError, TokenizerError) as error:
         raise TokenizerError(f"{path}: its configuration cannot be used ({error})") from error

@@ -1,7 +1,8 @@
 """Vector quantisation against its definitions."""
 
 import torch
-from vimpac.tokenizer.quantizer import MovingCodebook, k_means, nearest_codes
+from vimpac.tokenizer.quantizer import nearest_codes
+from vimpac.tokenizer.training.codebook import MovingCodebook, k_means
 
 
 def test_nearest_is_nearest() -> None:

@@ -12,7 +12,12 @@ from vimpac.tokenizer.vqvae import FILE_NAME, VQVAE, VQVAETokenizer
 from vimpac.tokenizer.weights_file import read_weights, write_weights
 
 SMALL = VQVAEConfig(
-    vocabulary=32, latent_channels=4, encoder_channels=(8, 8), decoder_channels=(8, 8), blocks=1
+    vocabulary=32,
+    latent_channels=4,
+    encoder_channels=(8, 8),
+    encoder_blocks=(1, 1),
+    decoder_channels=(8, 8),
+    decoder_blocks=(1, 1),
 )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 
-from .interface import TokenizerError
-from .vqvae import COMPRESSION, VQVAEConfig
+from ..interface import TokenizerError
+from ..vqvae import COMPRESSION, VQVAEConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,11 +18,15 @@ class TokenizerTrainingConfig:
         vocabulary: Number of codes.
         batch_size: Crops a step.
         crop: Side of the crops in pixels, a multiple of 8.
+        sides: Least and greatest shorter side, in pixels, of the frames that crops are parts of:
+            that of the frames the tokenizer is made for. Never less than `crop`.
         resume: Continue from `OUT.checkpoint` if it exists.
         checkpoint_every: Steps between checkpoints.
         unquantised_steps: First steps, without codes; k-means then gives the first codebook.
         learning_rate: Peak of AdamW's rate; warmed up, then a cosine down to zero.
         commitment: Weight of the pull of latents towards their codes.
+        consistency: Weight of the pull of latents towards the codes that a quarter of the crops
+            have in the frame before, where the picture stands still.
         noise: Highest standard deviation of noise added to the input, in [0, 1] pixel units.
         codebook_rate: Share of the codebook's moving averages that a step replaces; falls with
             the learning rate to a tenth, so that codes end as averages over many latents.
@@ -36,11 +40,13 @@ class TokenizerTrainingConfig:
     vocabulary: int = 4096
     batch_size: int = 16
     crop: int = 64
+    sides: tuple[int, int] = (96, 512)
     resume: bool = False
     checkpoint_every: int = 250
     unquantised_steps: int = 200
     learning_rate: float = 2e-3
     commitment: float = 16.0
+    consistency: float = 16.0
     noise: float = 0.012
     codebook_rate: float = 0.01
     restart_share: float = 0.3
@@ -56,6 +62,8 @@ class TokenizerTrainingConfig:
             raise TokenizerError(f"seed must not be negative, not {self.seed}")
         if self.crop < COMPRESSION or self.crop % COMPRESSION:
             raise TokenizerError(f"crop must be a multiple of {COMPRESSION}, not {self.crop}")
+        if not 1 <= self.sides[0] <= self.sides[1]:
+            raise TokenizerError(f"sides must be two sizes, the smaller first, not {self.sides}")
         if not 0 <= self.unquantised_steps < self.steps:
             raise TokenizerError(
                 f"unquantised_steps ({self.unquantised_steps}) must be below steps ({self.steps})"

@@ -1,86 +1,50 @@
-"""Training the VQ-VAE: a short loop whose every draw is a pure function of (seed, step).
+"""The state of a training run: one step, and checkpoints that lose nothing.
 
-No generator lives between steps, so a run killed at any moment and resumed from its checkpoint
-(`OUT.checkpoint`) ends with the weights of an undisturbed one.
+Every draw is a pure function of (seed, step) and no generator lives between steps, so a run
+killed at any moment and resumed from its checkpoint ends with the weights of an undisturbed one.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from .compute import channels_last
-from .images import RGBImage, check_images, digest_images, draw_crops
-from .interface import TokenizerError
-from .metrics import codebook_use, perplexity
-from .quantizer import MovingCodebook, k_means, nearest_codes
-from .training_config import TokenizerTrainingConfig, TrainingStep
-from .vqvae import VQVAE, save_vqvae
-from .weights_file import load_into, read_weights, write_weights
+from ..compute import channels_last
+from ..images import RGBImage
+from ..interface import TokenizerError
+from ..metrics import codebook_use, perplexity
+from ..quantizer import nearest_codes
+from ..vqvae import VQVAE
+from ..weights_file import load_into, read_weights, write_weights
+from .codebook import MovingCodebook, k_means
+from .config import TokenizerTrainingConfig, TrainingStep
+from .crops import digest_pictures, draw_crops, parse_scenes
+from .losses import consistency_loss, reconstruction_loss, still_tokens
 
 _LATENTS_PER_CODE = 8  # latents k-means sees for each code
 _K_MEANS_ROUNDS = 10
 _FAR_STEP = 1 << 40  # draws that belong to no step of training start here
+_RESTART_UNTIL = 0.8  # share of the steps after which every code is left to settle
+_PAIRED = 4  # one crop in so many is also encoded in its other frame
 
 
-def train_tokenizer(
-    images: Sequence[RGBImage],
-    out: Path,
-    *,
-    config: TokenizerTrainingConfig,
-    on_step: Callable[[TrainingStep], None] | None = None,
-    device: str = "cpu",
-) -> Path:
-    """Train a VQ-VAE on images and write it as a tokenizer file.
-
-    Args:
-        images: RGB images `(H, W, 3)` uint8 of any sizes; video frames are images too.
-        out: The `.safetensors` file to write; a checkpoint is kept beside it while training.
-        config: How to train.
-        on_step: Called after each step, to draw progress.
-        device: Where to train.
-
-    Returns:
-        `out`.
-
-    Raises:
-        TokenizerError: Images or configuration cannot be trained on, a checkpoint belongs to
-            other data or another configuration, or the loss stopped being finite.
-    """
-    check_images(images)
-    out = Path(out)
-    checkpoint = out.with_name(out.name + ".checkpoint")
-    run = _Run(images, config, device)
-    if config.resume and checkpoint.exists():
-        run.load(checkpoint)
-    while run.step < config.steps:
-        report = run.advance()
-        if run.step % config.checkpoint_every == 0 and run.step < config.steps:
-            run.save(checkpoint)
-        if on_step is not None:
-            on_step(report)
-    save_vqvae(out, run.average, config.model, name=out.stem)
-    checkpoint.unlink(missing_ok=True)
-    return out
-
-
-class _Run:
+class TrainingRun:
     """Everything a training run holds; `step` is the number of steps done."""
 
     def __init__(
-        self, images: Sequence[RGBImage], config: TokenizerTrainingConfig, device: str
+        self, pictures: Sequence[RGBImage], config: TokenizerTrainingConfig, device: str
     ) -> None:
+        """Begin at step 0, from random weights."""
         self.config = config
         self.device = device
-        self.images = [Image.fromarray(image) for image in images]
-        self.data = digest_images(images)
+        self.scenes = parse_scenes(pictures)
+        self.data = digest_pictures(pictures)
         self.step = 0
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
@@ -98,11 +62,14 @@ class _Run:
         config = self.config
         if self.step == config.unquantised_steps:
             self._start_codebook()
-        clean = self._draw(self.step)
-        latents = self.model.latents(self._with_noise(clean))
-        quantised, codes, commitment = self._quantise(latents)
+        clean, later = self.draw(self.step)
+        generator = self._generator(self.step)
+        latents = self.model.latents(self._with_noise(clean, generator))
+        quantised, codes, pull = self._quantise(latents)
         pixels = self.model.pixels(quantised)
-        loss = _reconstruction_loss(pixels, clean) + config.commitment * commitment
+        loss = reconstruction_loss(pixels, clean) + config.commitment * pull
+        if codes is not None and config.consistency:
+            loss = loss + config.consistency * self._inconsistency(clean, later, codes, generator)
         if not math.isfinite(loss.item()):
             raise TokenizerError(
                 f"step {self.step}: the loss is not finite; lower learning_rate "
@@ -129,12 +96,22 @@ class _Run:
             codes = nearest_codes(rows, self.codes.codebook)
             chosen = self.codes.codebook[codes]
             self.codes.update(rows, codes, self.config.codebook_rate * max(0.1, self._cosine()))
-            if self.step < 0.8 * self.config.steps:  # then let every code settle
+            if self.step < _RESTART_UNTIL * self.config.steps:
                 self.codes.restart(rows, self.config.restart_share, self._generator(self.step))
         batch, channels, height, width = latents.shape
         through = rows + (chosen - rows).detach()  # straight through: gradients pass as they are
         quantised = through.view(batch, height, width, channels).permute(0, 3, 1, 2)
         return quantised, codes, F.mse_loss(rows, chosen)
+
+    def _inconsistency(
+        self, clean: Tensor, later: Tensor, codes: Tensor, generator: torch.Generator
+    ) -> Tensor:
+        """How far some crops' latents in their later frame are from the codes of their first."""
+        count = max(1, len(clean) // _PAIRED)
+        clean, later = clean[:count], later[:count]
+        latents = _rows(self.model.latents(self._with_noise(later, generator)))
+        chosen = self.codes.codebook[codes[: len(latents)]]
+        return consistency_loss(latents, chosen, still_tokens(clean, later))
 
     def _descend(self, loss: Tensor) -> None:
         for group in self.optimizer.param_groups:
@@ -160,26 +137,28 @@ class _Run:
         latents: list[Tensor] = []
         wanted = _LATENTS_PER_CODE * self.config.vocabulary
         while sum(map(len, latents)) < wanted:
-            latents.append(_rows(self.model.latents(self._draw(_FAR_STEP + len(latents)))))
+            latents.append(_rows(self.model.latents(self.draw(_FAR_STEP + len(latents))[0])))
         every = torch.cat(latents)
         generator = self._generator(_FAR_STEP)
         codebook = k_means(every, self.config.vocabulary, generator, _K_MEANS_ROUNDS)
         self.codes.start(codebook, len(latents[0]) / self.config.vocabulary)
 
-    def _draw(self, step: int) -> Tensor:
+    def draw(self, step: int) -> tuple[Tensor, Tensor]:
+        """Crops of a step and the same parts a frame later, each `(B, 3, crop, crop)` in [0, 1]."""
         config = self.config
         crops = draw_crops(
-            self.images,
+            self.scenes,
             batch_size=config.batch_size,
             crop=config.crop,
+            sides=config.sides,
             seed=config.seed,
             step=step,
         )
-        pixels = crops.to(self.device).float() / 255
-        return pixels.contiguous(memory_format=torch.channels_last)
+        pixels = (half.to(self.device).float() / 255 for half in crops)
+        clean, later = (half.contiguous(memory_format=torch.channels_last) for half in pixels)
+        return clean, later
 
-    def _with_noise(self, clean: Tensor) -> Tensor:
-        generator = self._generator(self.step)
+    def _with_noise(self, clean: Tensor, generator: torch.Generator) -> Tensor:
         size = self.config.noise * torch.rand(len(clean), 1, 1, 1, generator=generator)
         noise = size * torch.randn(clean.shape, generator=generator)
         return clean + noise.to(clean.device)
@@ -193,7 +172,11 @@ class _Run:
         write_weights(path, {**header, "config": self.config.identity()}, self._state())
 
     def load(self, path: Path) -> None:
-        """Continue from a checkpoint of the same data and configuration."""
+        """Continue from a checkpoint of the same data and configuration.
+
+        Raises:
+            TokenizerError: It is no checkpoint, or one of another run.
+        """
         header, state = read_weights(path)
         if header.get("format") != "checkpoint":
             raise TokenizerError(f"{path}: not a training checkpoint")
@@ -230,13 +213,6 @@ class _Run:
 def _rows(latents: Tensor) -> Tensor:
     """Latents `(B, d, h, w)` as rows `(B * h * w, d)`."""
     return latents.permute(0, 2, 3, 1).reshape(-1, latents.shape[1])
-
-
-def _reconstruction_loss(pixels: Tensor, clean: Tensor) -> Tensor:
-    """Squared error for PSNR, absolute error and absolute error of gradients for sharp edges."""
-    difference = pixels - clean
-    gradients = difference.diff(dim=2).abs().mean() + difference.diff(dim=3).abs().mean()
-    return 10 * difference.square().mean() + 0.5 * difference.abs().mean() + 0.25 * gradients
 
 
 def _below(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -1,5 +1,6 @@
 """Training: it learns, it repeats itself, and a kill at any step changes nothing."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,8 +19,13 @@ from vimpac.tokenizer import (
 )
 from vimpac.tokenizer.images import RGBImage
 
+SAVED = "a.safetensors"
 MODEL = VQVAEConfig(
-    latent_channels=4, encoder_channels=(16, 16), decoder_channels=(16, 16), blocks=1
+    latent_channels=4,
+    encoder_channels=(16, 16),
+    encoder_blocks=(1, 1),
+    decoder_channels=(16, 16),
+    decoder_blocks=(1, 1),
 )
 
 
@@ -29,6 +35,7 @@ def config(**changes: object) -> TokenizerTrainingConfig:
         "vocabulary": 32,
         "batch_size": 4,
         "crop": 32,
+        "sides": (32, 64),
         "unquantised_steps": 10,
         "checkpoint_every": 5,
         "learning_rate": 5e-3,
@@ -49,14 +56,14 @@ def images() -> list[RGBImage]:
 def test_training_lowers_the_loss_and_uses_codes(images: list[RGBImage], tmp_path: Path) -> None:
     steps: list[TrainingStep] = []
     settings = config(steps=120)
-    out = train_tokenizer(images, tmp_path / "a.safetensors", config=settings, on_step=steps.append)
+    out = train_tokenizer(images, tmp_path / SAVED, config=settings, on_step=steps.append)
     assert [step.step for step in steps] == list(range(1, 121))
     first, last = steps[:4], steps[-4:]
-    assert sum(step.loss for step in last) < 0.7 * sum(step.loss for step in first)
+    assert sum(step.psnr for step in last) > sum(step.psnr for step in first) + 4 * 1.5
     assert all(step.perplexity == 0 for step in steps[:10])
     assert all(step.perplexity > 4 for step in last)
     assert load_tokenizer(out).vocabulary == 32
-    assert [entry.name for entry in tmp_path.iterdir()] == ["a.safetensors"]
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.jsonl", "a.png", SAVED]
 
 
 def test_the_seed_decides_the_weights(images: list[RGBImage], tmp_path: Path) -> None:
@@ -92,6 +99,30 @@ def test_killed_twice_and_resumed_it_is_the_same(images: list[RGBImage], tmp_pat
     assert load_tokenizer(out).fingerprint == load_tokenizer(whole).fingerprint
 
 
+def test_a_killed_training_leaves_each_line_and_a_picture_once(
+    images: list[RGBImage], tmp_path: Path
+) -> None:
+    settings = {"steps": 120, "checkpoint_every": 40}
+    out = tmp_path / SAVED
+    with pytest.raises(Killed):
+        train_tokenizer(images, out, config=config(**settings), on_step=kill_at(110))
+    train_tokenizer(images, out, config=config(resume=True, **settings))
+    lines = list(map(json.loads, (tmp_path / "a.jsonl").read_text().splitlines()))
+    assert [line["step"] for line in lines] == [50, 100, 120]
+    assert all(0 < line["codebook_use"] <= 1 < line["perplexity"] for line in lines)
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.size == (4 * 32, 2 * 32)
+        crops, decoded = np.split(np.asarray(picture, dtype=float), 2)
+    assert 1 < np.abs(crops - decoded).mean() < 0.95 * np.abs(crops - crops.mean()).mean()
+
+
+def test_pairs_of_frames_are_trained_on(images: list[RGBImage], tmp_path: Path) -> None:
+    pairs = [np.stack([image, image[::-1]]) for image in images]
+    out = train_tokenizer([*images, *pairs], tmp_path / SAVED, config=config())
+    alone = train_tokenizer([*images, *images], tmp_path / "b.safetensors", config=config())
+    assert load_tokenizer(out).fingerprint != load_tokenizer(alone).fingerprint
+
+
 def test_a_checkpoint_of_another_run_is_refused(images: list[RGBImage], tmp_path: Path) -> None:
     out = tmp_path / "a.safetensors"
     with pytest.raises(Killed):
@@ -110,7 +141,8 @@ def test_bad_settings_are_refused() -> None:
         {"seed": -1},
         {"crop": 20},
         {"vocabulary": 1},
-        {"vocabulary": 65_536},
+        {"vocabulary": 65_537},
+        {"sides": (64, 32)},
         {"unquantised_steps": 24},
         {"batch_size": 0},
     ):

@@ -1,0 +1,68 @@
+"""A codebook learned beside the network: k-means first, then moving averages.
+
+Source: van den Oord et al. 2017, appendix A.1. Shapes: N latents of d channels, V codes.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ..quantizer import nearest_codes
+
+
+def k_means(latents: Tensor, vocabulary: int, generator: torch.Generator, rounds: int) -> Tensor:
+    """Codebook `(V, d)` by Lloyd's algorithm, started from latents drawn at random."""
+    order = torch.randperm(len(latents), generator=generator)[:vocabulary].to(latents.device)
+    centres = latents[order].clone()
+    for _ in range(rounds):
+        count, total = _sums(latents, nearest_codes(latents, centres), vocabulary)
+        centres = torch.where(count[:, None] > 0, total / count.clamp_min(1)[:, None], centres)
+    return centres
+
+
+class MovingCodebook(nn.Module):
+    """A codebook that follows the latents assigned to each code by exponential moving averages."""
+
+    codebook: Tensor
+    count: Tensor
+    total: Tensor
+
+    def __init__(self, vocabulary: int, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("codebook", torch.zeros(vocabulary, channels))
+        self.register_buffer("count", torch.zeros(vocabulary))
+        self.register_buffer("total", torch.zeros(vocabulary, channels))
+
+    def start(self, codebook: Tensor, mean_count: float) -> None:
+        """Begin from `codebook`, each code used `mean_count` times a step."""
+        self.codebook.copy_(codebook)
+        self.count.fill_(mean_count)
+        self.total.copy_(codebook * mean_count)
+
+    @torch.no_grad()
+    def update(self, latents: Tensor, codes: Tensor, rate: float) -> None:
+        """Move each code towards the mean of the latents `(N, d)` that chose it.
+
+        `rate` is the share of the averages that these latents replace.
+        """
+        count, total = _sums(latents, codes, len(self.codebook))
+        self.count.lerp_(count, rate)
+        self.total.lerp_(total, rate)
+        self.codebook.copy_(self.total / self.count.clamp_min(1e-6)[:, None])
+
+    @torch.no_grad()
+    def restart(self, latents: Tensor, share: float, generator: torch.Generator) -> None:
+        """Move codes used less than `share` of the mean onto latents drawn at random."""
+        mean = self.count.mean()
+        dead = torch.nonzero(self.count < share * mean).flatten()[: len(latents)]
+        drawn = torch.randperm(len(latents), generator=generator)[: len(dead)].to(latents.device)
+        self.codebook[dead] = latents[drawn]
+        self.count[dead] = mean
+        self.total[dead] = latents[drawn] * mean
+
+
+def _sums(latents: Tensor, codes: Tensor, vocabulary: int) -> tuple[Tensor, Tensor]:
+    """How many latents chose each code `(V,)`, and their sum `(V, d)`."""
+    total = latents.new_zeros(vocabulary, latents.shape[1]).index_add_(0, codes, latents)
+    return torch.bincount(codes, minlength=vocabulary).to(latents.dtype), total
