@@ -6,7 +6,8 @@ from .format.commit import CommitRecord, VideoFailure, read_commit
 from .format.identity import StoreIdentity, TokenizerIdentity, read_identity
 from .format.plan import Plan, PlanItem, make_plan, read_plan
 from .format.views import CROPS, FULL, VIEW_SETS, View, paper_views, parse_view
-from .loading.clips import ClipBatch, EvaluationClips, EvaluationSample, RandomClips
+from .loading.clips import ClipBatch, DrawnClips, RandomClips
+from .loading.evaluation_clips import EvaluationClips, EvaluationSample
 from .loading.loader import ClipLoader, evaluation_loader
 from .loading.sampling import (
     SPECIAL_TOKENS,
@@ -15,8 +16,6 @@ from .loading.sampling import (
     evenly_spaced_starts,
     mask_token,
     pad_token,
-    random_starts,
-    sample_rng,
     take_clip,
 )
 from .loading.selection import select_videos
@@ -45,6 +44,7 @@ __all__ = [
     "ClipBatch",
     "ClipLoader",
     "CommitRecord",
+    "DrawnClips",
     "EvaluationClips",
     "EvaluationSample",
     "LabelSource",
@@ -78,11 +78,9 @@ __all__ = [
     "pad_token",
     "paper_views",
     "parse_view",
-    "random_starts",
     "read_commit",
     "read_identity",
     "read_plan",
-    "sample_rng",
     "select_videos",
     "take_clip",
     "verify",

@@ -22,6 +22,7 @@ from safetensors.numpy import save
 from ..errors import StoreError
 from .access import Place, open_files
 from .commit import CommitRecord, commit_sizes, read_commit
+from .digest import logical_hash
 from .files import INDEX_FILE, write_atomic
 from .keys import Keys
 
@@ -45,6 +46,7 @@ class StoreIndex:
 
     Attributes:
         signature: What the commit records looked like (see `commits_signature`).
+        logical_hash: Hash of all keys and codes (see `digest.logical_hash`).
         shards: Numbers of the committed shards, `(shards,)` int64, ascending.
         shard_sizes: Videos in each, `(shards,)` int64.
         frames: Stored frames of each video, `(videos,)` int64.
@@ -53,6 +55,7 @@ class StoreIndex:
     """
 
     signature: str
+    logical_hash: str
     shards: NDArray[np.int64]
     shard_sizes: NDArray[np.int64]
     frames: NDArray[np.int64]
@@ -98,10 +101,13 @@ def build_index(store: Place) -> StoreIndex:
 
 def index_of(records: Iterable[CommitRecord], signature: str) -> StoreIndex:
     """The index of some commit records, in their order."""
-    columns = [(r.shard, len(r.keys), r.frames, r.grids, r.keys) for r in records]
-    shards, sizes, frames, grids, keys = zip(*columns, strict=True) if columns else ((),) * 5
+    columns = [(r.shard, len(r.keys), r.frames, r.grids, r.keys, r.digests) for r in records]
+    shards, sizes, frames, grids, keys, digests = (
+        zip(*columns, strict=True) if columns else ((),) * 6
+    )
     return StoreIndex(
         signature=signature,
+        logical_hash=logical_hash(zip(chain(*keys), chain(*digests), strict=True)),
         shards=np.array(shards, dtype=np.int64),
         shard_sizes=np.array(sizes, dtype=np.int64),
         frames=np.array(list(chain(*frames)), dtype=np.int64),
@@ -116,13 +122,14 @@ def read_index(store: Place) -> StoreIndex | None:
         content = open_files(store).open(INDEX_FILE).content()
         length = int.from_bytes(content[:8], "little")
         header = json.loads(bytes(content[8 : 8 + length]))
-        signature, check = header["__metadata__"]["commits"].split(" ")
+        signature, codes, check = header["__metadata__"]["commits"].split(" ")
         body = content[8 + length :]
         if signature != commits_signature(store) or check != f"{crc32(body):08x}":
             return None
         vectors = {name: vector_of(header[name], name, body) for name in VECTORS}
         return StoreIndex(
             signature=signature,
+            logical_hash=codes,
             shards=vectors["shards"],
             shard_sizes=vectors["shard_sizes"],
             frames=vectors["frames"].astype(np.int64),
@@ -147,7 +154,8 @@ def write_index(store: Path, index: StoreIndex) -> None:
     vectors = index.vectors()
     body = memoryview(save(vectors))  # its vectors lie in an order that safetensors chooses
     start = 8 + int.from_bytes(body[:8], "little")
-    metadata = {"commits": f"{index.signature} {crc32(body[start:]):08x}"}
+    facts = (index.signature, index.logical_hash, f"{crc32(body[start:]):08x}")
+    metadata = {"commits": " ".join(facts)}
     write_atomic(store / INDEX_FILE, save(vectors, metadata=metadata))
 
 

@@ -16,13 +16,15 @@ class Keys(Sequence[str]):
     Args:
         text: All keys in UTF-8, one after another, uint8.
         ends: Where each key ends in `text`, `(keys,)`.
-        order: Numbers of the keys in the order of their bytes, `(keys,)`.
+        order: Numbers of the keys in the order of their bytes, `(keys,)`; needed to `find`.
+        first: Where the first key begins in `text`.
     """
 
-    def __init__(self, text: NDArray[np.uint8], ends: Ends, order: Ends) -> None:
+    def __init__(self, text: NDArray[np.uint8], ends: Ends, order: Ends, first: int = 0) -> None:
         self.text = text
         self.ends = ends
         self.order = order
+        self.first = first
 
     @classmethod
     def of(cls, keys: Sequence[str]) -> "Keys":
@@ -53,8 +55,13 @@ class Keys(Sequence[str]):
 
     def encoded(self, number: int) -> bytes:
         """One key in UTF-8."""
-        start = int(self.ends[number - 1]) if number else 0
+        start = int(self.ends[number - 1]) if number else self.first
         return self.text[start : int(self.ends[number])].tobytes()
+
+    def part(self, first: int, last: int) -> "Keys":
+        """The keys `first` to `last`, not copied."""
+        start = int(self.ends[first - 1]) if first else self.first
+        return Keys(self.text, self.ends[first:last], self.order[:0], start)
 
     def find(self, key: str) -> int | None:
         """Number of a key, or None."""

@@ -1,28 +1,24 @@
-"""Clips of stored videos: drawn at random for training, evenly spaced for evaluation."""
+"""Random clips for training, as an endless sequence of samples."""
 
-from collections.abc import Sequence
-from typing import TypedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import Protocol, TypedDict
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
 
-from ..errors import StoreError
+from ..format.views import FULL
+from ..shards.layout import Codes
 from ..store import TokenStore
-from .sampling import (
-    clip_span,
-    epoch_order,
-    evenly_spaced_starts,
-    pad_token,
-    random_starts,
-    random_word,
-    sample_rng,
-    take_clip,
-)
+from .sampling import below, clip_span, epoch_order, pad_token, random_starts, sample_words
+from .videos import LabelledVideos, Numbers
 
-Numbers = Sequence[int] | NDArray[np.int64]
+Integers = NDArray[np.int64]
+
+WORDS_A_CLIP = 5
+"""Random words that place one clip: start, mask seed, view, row and column of a crop."""
 
 
 class ClipBatch(TypedDict):
@@ -31,6 +27,7 @@ class ClipBatch(TypedDict):
     Attributes:
         clips: Codes, `(n, K, T, h, w)`; [PAD] past a video's end.
         starts: First stored frame of each clip, `(n, K)`.
+        view: Which of `identity.views` each clip shows, `(n, K)`.
         mask_seeds: A seed for the mask of each clip, `(n, K)`, not negative.
         index: Number of each video in the store, `(n,)`.
         label: Its label, -1 where there is none, `(n,)`.
@@ -39,57 +36,45 @@ class ClipBatch(TypedDict):
 
     clips: Tensor
     starts: Tensor
+    view: Tensor
     mask_seeds: Tensor
     index: Tensor
     label: Tensor
     sample: Tensor
 
 
-class EvaluationSample(TypedDict):
-    """One video: `clips` `(K, T, h, w)`, and `index` and `label` `()`, all int64."""
+class ClipSource(Protocol):
+    """Where the codes of clips come from: a `TokenStore`, or `DecodedShards` of one."""
 
-    clips: Tensor
-    index: Tensor
-    label: Tensor
+    def clip(self, index: int, start: int, frames: int, stride: int, view: str) -> Codes:
+        """Codes of a clip, `(T, h, w)`; fewer frames where the video ends."""
 
 
-class LabelledVideos:
-    """A choice of a store's videos, each with a label or -1.
+@dataclass(frozen=True, kw_only=True)
+class DrawnClips:
+    """Which clips some samples are, before any code is read; all int64.
 
-    Args:
-        store: The token store.
-        indices: Numbers of the videos; all of them by default.
-        labels: Label of each chosen video, -1 for none; none by default.
-
-    Raises:
-        StoreError: no videos, a number out of range, or not one label a video.
+    Attributes:
+        index: Number of each video in the store, `(n,)`.
+        label: Its label, `(n,)`.
+        starts, view, mask_seeds: See `ClipBatch`, `(n, K)`.
+        corners: Top row and left column of the crop of each clip, `(n, K, 2)`; zeros where whole
+            frames are taken.
     """
 
-    def __init__(
-        self, store: TokenStore, indices: Numbers | None = None, labels: Numbers | None = None
-    ) -> None:
-        chosen = np.arange(len(store)) if indices is None else np.asarray(indices, dtype=np.int64)
-        given = np.full(len(chosen), -1) if labels is None else np.asarray(labels, dtype=np.int64)
-        if not len(chosen):
-            raise StoreError(f"no videos chosen of the {len(store)} in {store.path}")
-        if chosen.min() < 0 or chosen.max() >= len(store):
-            raise StoreError(f"video numbers should be in [0, {len(store)}) for {store.path}")
-        if given.shape != chosen.shape:
-            raise StoreError(f"{len(chosen)} videos need as many labels, found {given.shape}")
-        self.store = store
-        self.indices = chosen
-        self.labels = given
-
-    def __len__(self) -> int:
-        """Number of chosen videos."""
-        return len(self.indices)
+    index: Integers
+    label: Integers
+    starts: Integers
+    view: Integers
+    mask_seeds: Integers
+    corners: Integers
 
 
 class RandomClips(LabelledVideos):
     """Random clips for training, as an endless sequence of samples.
 
     Sample p belongs to epoch `p // n` of the n videos and is at place `p % n` of that epoch's
-    order. Its clips and mask seeds depend on (seed, epoch, video) alone.
+    order. Which video it is, its clips, views and mask seeds depend on (seed, epoch, place) alone.
 
     Args:
         store: The token store.
@@ -102,6 +87,8 @@ class RandomClips(LabelledVideos):
         indices: Numbers of the videos; all of them by default.
         labels: Label of each chosen video, -1 for none; none by default.
         shuffle_shards: Shards whose videos are mixed (see `epoch_order`).
+        views: Stored views, of which one is drawn for each clip; by default `center` where it is
+            stored. Of `full`, a random square is cropped.
     """
 
     def __init__(
@@ -116,6 +103,7 @@ class RandomClips(LabelledVideos):
         indices: Numbers | None = None,
         labels: Numbers | None = None,
         shuffle_shards: int = 4,
+        views: Sequence[str] | None = None,
     ) -> None:
         super().__init__(store, indices, labels)
         by_index = np.argsort(self.indices, kind="stable")  # shard by shard
@@ -127,89 +115,84 @@ class RandomClips(LabelledVideos):
         self.clips = clips
         self.max_distance = max_distance
         self.shuffle_shards = shuffle_shards
+        self.views = tuple(views or (store.identity.default_view,))
+        self.grid = self.common_grid(self.views)
         ends = np.searchsorted(self.indices, np.cumsum(store.shard_sizes))
         self._sizes = np.diff(ends, prepend=0)
-        self._order: tuple[int, NDArray[np.int64]] | None = None
+        self._order: tuple[int, Integers] | None = None
 
-    def place(self, sample: int) -> tuple[int, int]:
-        """Epoch of a sample, and its place among the chosen videos sorted by number."""
-        epoch, place = divmod(sample, len(self))
+    def order(self, epoch: int) -> Integers:
+        """The order of the chosen videos in an epoch: places among them sorted by number."""
         if self._order is None or self._order[0] != epoch:
             order = epoch_order(self.seed, epoch, self._sizes, self.shuffle_shards)
             self._order = epoch, order
-        return epoch, int(self._order[1][place])
+        return self._order[1]
 
-    def batch(self, samples: Sequence[int]) -> ClipBatch:
-        """The batch of some samples, in their order."""
-        drawn = [self._draw(sample) for sample in samples]
-        clips, starts, seeds, places = zip(*drawn, strict=True)
+    def draw(self, samples: range) -> DrawnClips:
+        """Which clips consecutive samples are; reads no code."""
+        parts = [self._draw(epoch, places) for epoch, places in split_epochs(samples, len(self))]
+        names = [field.name for field in fields(DrawnClips)]
+        return DrawnClips(**{n: np.concatenate([getattr(p, n) for p in parts]) for n in names})
+
+    def _draw(self, epoch: int, places: range) -> DrawnClips:
+        """The clips at some places of one epoch's order."""
+        chosen = self.order(epoch)[places.start : places.stop]
+        index = self.indices[chosen]
+        words = sample_words(self.seed, epoch, places, WORDS_A_CLIP * self.clips)
+        starts, seeds, views, rows, columns = np.split(words, WORDS_A_CLIP, axis=1)
+        numbers = np.array([self.store.identity.views.index(view) for view in self.views])
+        view = numbers[below(views, np.array(len(self.views)))]
+        corners = np.zeros((*view.shape, 2), dtype=np.int64)
+        if FULL in self.views:
+            room = self.store.index.grids[index] - self.grid + 1
+            whole = view == self.store.identity.views.index(FULL)
+            drawn = below(np.stack([rows, columns], axis=2), room[:, None])
+            corners = np.where(whole[..., None], drawn, corners)
+        return DrawnClips(
+            index=index,
+            label=self.labels[chosen],
+            starts=random_starts(starts, self.store.frames[index], self.span, self.max_distance),
+            view=view,
+            mask_seeds=(seeds >> np.uint64(1)).astype(np.int64),
+            corners=corners,
+        )
+
+    def batch(self, samples: range, source: ClipSource | None = None) -> ClipBatch:
+        """The batch of consecutive samples, in their order.
+
+        Args:
+            samples: Their places in the endless sequence.
+            source: Where codes are read; the store by default.
+        """
+        drawn = self.draw(samples)
         return ClipBatch(
-            clips=torch.from_numpy(np.stack(clips)),
-            starts=torch.from_numpy(np.stack(starts)),
-            mask_seeds=torch.from_numpy(np.stack(seeds)),
-            index=torch.from_numpy(self.indices[list(places)]),
-            label=torch.from_numpy(self.labels[list(places)]),
-            sample=torch.tensor(list(samples), dtype=torch.int64),
+            clips=torch.from_numpy(self.read(drawn, source or self.store)),
+            starts=torch.from_numpy(drawn.starts),
+            view=torch.from_numpy(drawn.view),
+            mask_seeds=torch.from_numpy(drawn.mask_seeds),
+            index=torch.from_numpy(drawn.index),
+            label=torch.from_numpy(drawn.label),
+            sample=torch.arange(samples.start, samples.stop),
         )
 
-    def _draw(
-        self, sample: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], int]:
-        """Clips `(K, T, h, w)`, starts `(K,)`, mask seeds `(K,)` and place of one sample."""
-        epoch, place = self.place(sample)
-        index = int(self.indices[place])
-        rng = sample_rng(self.seed, epoch, index)
-        length = int(self.store.frames[index])
-        starts = random_starts(rng, length, self.span, self.clips, self.max_distance)
-        seeds = np.array([random_word(rng) >> 1 for _ in starts], dtype=np.int64)
-        clips = cut(self.store, index, starts, self.frames, self.stride)
-        return clips, starts, seeds, place
+    def read(self, drawn: DrawnClips, source: ClipSource) -> Integers:
+        """The codes of drawn clips, `(n, K, T, h, w)` int64."""
+        names, (h, w) = self.store.identity.views, self.grid
+        shape = (*drawn.starts.shape, self.frames, h, w)
+        clips = np.full(shape, pad_token(self.store.identity.vocabulary), dtype=np.int64)
+        rows = zip(drawn.starts.tolist(), drawn.view.tolist(), drawn.corners.tolist(), strict=True)
+        for out, index, row in zip(clips, drawn.index.tolist(), rows, strict=True):
+            for clip, start, view, (top, left) in zip(out, *row, strict=True):
+                codes = source.clip(index, start, self.frames, self.stride, names[view])
+                clip[: len(codes)] = codes[:, top : top + h, left : left + w]
+        return clips
 
 
-class EvaluationClips(LabelledVideos, Dataset[EvaluationSample]):
-    """Evenly spaced clips of chosen videos, in the order given; a map-style data set.
-
-    Args:
-        store: The token store.
-        indices: Numbers of the videos; all of them by default.
-        frames: Frames a clip, T.
-        stride: Stored frames from one frame of a clip to the next.
-        clips: Clips a video, K.
-        labels: Label of each chosen video, -1 for none; none by default.
-    """
-
-    def __init__(
-        self,
-        store: TokenStore,
-        indices: Numbers | None = None,
-        *,
-        frames: int,
-        stride: int,
-        clips: int = 10,
-        labels: Numbers | None = None,
-    ) -> None:
-        super().__init__(store, indices, labels)
-        self.frames = frames
-        self.stride = stride
-        self.span = clip_span(frames, stride)
-        self.clips = clips
-
-    def __getitem__(self, place: int) -> EvaluationSample:
-        """The clips of the video at a place of `indices`."""
-        index = int(self.indices[place])
-        starts = evenly_spaced_starts(int(self.store.frames[index]), self.span, self.clips)
-        clips = cut(self.store, index, starts, self.frames, self.stride)
-        return EvaluationSample(
-            clips=torch.from_numpy(clips),
-            index=torch.tensor(index),
-            label=torch.tensor(int(self.labels[place])),
-        )
-
-
-def cut(
-    store: TokenStore, index: int, starts: NDArray[np.int64], frames: int, stride: int
-) -> NDArray[np.int64]:
-    """Clips of one video at the given starts, `(K, T, h, w)`."""
-    codes = store.codes(index)
-    pad = pad_token(store.identity.vocabulary)
-    return np.stack([take_clip(codes, int(start), frames, stride, pad) for start in starts])
+def split_epochs(samples: range, videos: int) -> Iterator[tuple[int, range]]:
+    """Consecutive samples as epochs and places in each."""
+    start = samples.start
+    while start < samples.stop:
+        epoch, first = divmod(start, videos)
+        last = min(videos, first + samples.stop - start)
+        yield epoch, range(first, last)
+        start += last - first

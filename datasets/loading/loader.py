@@ -8,7 +8,12 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from ..errors import StoreError
-from .clips import ClipBatch, EvaluationClips, EvaluationSample, RandomClips
+from .clips import ClipBatch, ClipSource, RandomClips
+from .decoded_shards import DecodedShards
+from .evaluation_clips import EvaluationClips, EvaluationSample
+
+CLIP_COST_FRAMES = 64
+"""What reading a clip costs beside its own frames, in decoded frames of 16 x 16 codes."""
 
 
 def rank_slice(count: int, rank: int, world_size: int) -> range:
@@ -21,14 +26,39 @@ def rank_slice(count: int, rank: int, world_size: int) -> range:
 class StepBatches(Dataset[ClipBatch]):
     """One rank's batch of every step: step s holds samples `s * batch_size + j`."""
 
-    def __init__(self, clips: RandomClips, batch_size: int, rank: int, world_size: int) -> None:
+    def __init__(
+        self, clips: RandomClips, source: ClipSource, batch_size: int, local: range
+    ) -> None:
         self.clips = clips
+        self.source = source
         self.batch_size = batch_size
-        self.local = rank_slice(batch_size, rank, world_size)
+        self.local = local
 
     def __getitem__(self, step: int) -> ClipBatch:
         """This rank's part of a step's batch."""
-        return self.clips.batch([step * self.batch_size + j for j in self.local])
+        first = step * self.batch_size
+        return self.clips.batch(
+            range(first + self.local.start, first + self.local.stop), self.source
+        )
+
+
+def clip_source(clips: RandomClips, readers: int) -> ClipSource:
+    """The faster of two ways to read the same clips, for one of some processes that share them.
+
+    Decoding whole shards costs all their frames in every view drawn from, and each process does
+    it; reading clips alone costs the chunks they touch and some handling. A remote store is read
+    by whole shards in any case.
+
+    Args:
+        clips: What will be read.
+        readers: Processes that read a part of every shard each.
+    """
+    store = clips.store
+    decoded = readers * len(clips.views) * float(store.frames.mean())
+    read = clips.clips * (clips.span + CLIP_COST_FRAMES)
+    if store.is_local and read < decoded:
+        return store
+    return DecodedShards(store, clips.shuffle_shards)
 
 
 class ClipLoader:
@@ -66,7 +96,8 @@ class ClipLoader:
         if batch_size < 1 or batch_size % world_size:
             raise StoreError(f"batch size {batch_size} should be a multiple of {world_size} ranks")
         self.steps = range(start_step, max(steps, start_step))
-        batches = StepBatches(clips, batch_size, rank, world_size)
+        source = clip_source(clips, world_size * max(workers, 1))
+        batches = StepBatches(clips, source, batch_size, rank_slice(batch_size, rank, world_size))
         self.loader: DataLoader[ClipBatch] = make_loader(
             batches, workers, batch_size=None, sampler=self.steps
         )

@@ -1,8 +1,8 @@
 """Where clips start and in which order videos come: pure functions, the same on every machine.
 
-Randomness is counter-based: raw 64-bit words of Philox, keyed by (seed, epoch) and counted by
-sample. NumPy fixes those words for ever, which it does not do for its derived distributions, so
-orders and positions are made from the words by integer arithmetic alone.
+Randomness is counter-based: raw 64-bit words of Philox, keyed by (seed, epoch) and counted by the
+sample's place in its epoch. NumPy fixes those words for ever, which it does not do for its derived
+distributions, so orders and positions are made from the words by integer arithmetic alone.
 """
 
 from collections.abc import Sequence
@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 
 from ..errors import StoreError
 
+Words = NDArray[np.uint64]
+
 SPECIAL_TOKENS = 5
 WORD = 2**64
+WORDS_A_BLOCK = 4  # what Philox makes of one count
 
 # Separate streams of one (seed, epoch): they never share a word.
 CLIPS_STREAM, ORDER_STREAM = 0, 1
@@ -65,56 +68,58 @@ def take_clip(
     return clip
 
 
-def sample_rng(
-    seed: int, epoch: int, sample: int, stream: int = CLIPS_STREAM
-) -> np.random.Generator:
-    """The generator of one sample of one epoch, independent of every other.
+def word_source(seed: int, epoch: int, stream: int, block: int = 0) -> np.random.Philox:
+    """A source of random words for one epoch, from the `block`-th four of them on."""
+    key = np.array([seed % WORD, epoch % WORD], dtype=np.uint64)
+    counter = np.array([block % WORD, 0, stream, 0], dtype=np.uint64)
+    return np.random.Philox(key=key, counter=counter)
+
+
+def sample_words(seed: int, epoch: int, places: range, words: int) -> Words:
+    """Random words of consecutive samples of an epoch, each sample's independent of all others.
 
     Args:
         seed: The run's seed.
         epoch: Pass over the videos.
-        sample: Index of the video in the store.
-        stream: Which of the sample's streams of numbers.
+        places: Places of the samples in the epoch's order.
+        words: How many each needs; the same for every sample of a run.
+
+    Returns:
+        `(len(places), words)` uint64.
     """
-    key = np.array([seed % WORD, epoch % WORD], dtype=np.uint64)
-    counter = np.array([0, sample % WORD, stream, 0], dtype=np.uint64)
-    return np.random.Generator(np.random.Philox(key=key, counter=counter))
+    blocks = -(-words // WORDS_A_BLOCK)
+    source = word_source(seed, epoch, CLIPS_STREAM, places.start * blocks)
+    drawn = source.random_raw(len(places) * blocks * WORDS_A_BLOCK)
+    return drawn.reshape(len(places), -1)[:, :words]
 
 
-def random_word(rng: np.random.Generator) -> int:
-    """The generator's next 64 bits."""
-    return int(rng.bit_generator.random_raw())
+def below(words: Words, bounds: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Uniform integers in `[0, bound)`, one a word, int64."""
+    return (words % bounds.astype(np.uint64)).astype(np.int64)
 
 
 def random_starts(
-    rng: np.random.Generator,
-    n_frames: int,
-    span: int,
-    clips: int = 2,
-    max_distance: int | None = None,
+    words: Words, n_frames: NDArray[np.int64], span: int, max_distance: int | None = None
 ) -> NDArray[np.int64]:
-    """First frames of clips drawn uniformly and independently over a video, `(clips,)` int64.
+    """First frames of clips drawn uniformly and independently over videos, `(n, K)` int64.
 
     Args:
-        rng: Where the randomness comes from.
-        n_frames: Stored frames of the video.
+        words: Random words, `(n, K)` uint64.
+        n_frames: Stored frames of each video, `(n,)`.
         span: Stored frames a clip spans (see `clip_span`).
-        clips: How many clips.
         max_distance: If given, later clips start at most so many stored frames from the first.
     """
-    last = max(n_frames - span, 0)
-    low, high = 0, last
-    starts: list[int] = []
-    for _ in range(clips):
-        starts.append(low + random_word(rng) % (high - low + 1))
-        if max_distance is not None:
-            low, high = max(starts[0] - max_distance, 0), min(starts[0] + max_distance, last)
-    return np.array(starts, dtype=np.int64)
+    last = np.maximum(n_frames - span, 0)[:, None]
+    first = below(words[:, :1], last + 1)
+    low, high = np.zeros_like(last), last
+    if max_distance is not None:
+        low, high = np.maximum(first - max_distance, 0), np.minimum(first + max_distance, last)
+    return np.concatenate([first, low + below(words[:, 1:], high - low + 1)], axis=1)
 
 
-def permutation(rng: np.random.Generator, count: int) -> NDArray[np.int64]:
+def permutation(source: np.random.Philox, count: int) -> NDArray[np.int64]:
     """A random order of `count` things, `(count,)` int64."""
-    words = np.asarray(rng.bit_generator.random_raw(count), dtype=np.uint64)
+    words = np.asarray(source.random_raw(count), dtype=np.uint64)
     return np.argsort(words, kind="stable").astype(np.int64)
 
 
@@ -136,10 +141,10 @@ def epoch_order(
     sizes = [int(size) for size in shard_sizes]
     ends = list(accumulate(sizes))
     ranges = [np.arange(end - size, end) for end, size in zip(ends, sizes, strict=True)]
-    rng = sample_rng(seed, epoch, 0, ORDER_STREAM)
-    shards = permutation(rng, len(sizes))
+    source = word_source(seed, epoch, ORDER_STREAM)
+    shards = permutation(source, len(sizes))
     order = [np.zeros(0, dtype=np.int64)]
     for start in range(0, len(sizes), shuffle_shards):
         group = np.concatenate([ranges[shard] for shard in shards[start : start + shuffle_shards]])
-        order.append(group[permutation(rng, len(group))])
+        order.append(group[permutation(source, len(group))])
     return np.concatenate(order)

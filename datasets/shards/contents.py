@@ -14,8 +14,9 @@ WINDOW_BYTES = 2**24
 
 
 def read_checked(reader: ShardReader, array: CodeArray, start: int, stop: int) -> Codes:
-    """Frames `start` to `stop` of an array; raises StoreError for what is no code."""
+    """Frames `start` to `stop` of an array, read-only; raises StoreError for what is no code."""
     codes = reader.read(array, start, stop)
+    codes.flags.writeable = False
     vocabulary = reader.layout.identity.vocabulary
     if codes.size and int(codes.max()) >= vocabulary:
         raise StoreError(f"{array.name} holds codes past the vocabulary of {vocabulary}")

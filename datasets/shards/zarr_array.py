@@ -6,6 +6,7 @@ memory is taken. What is absent is an error, never the fill value.
 """
 
 import json
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +24,16 @@ METADATA_FILE = "zarr.json"
 LARGEST_METADATA = 2**16
 LARGEST_CHUNK = 2**26
 ABSENT = 2**64 - 1
+
+
+class _Decompressors(threading.local):
+    """A decompressor a thread: making one costs as much as unpacking a chunk."""
+
+    def __init__(self) -> None:
+        self.unpack = zstandard.ZstdDecompressor().decompress
+
+
+_decompressors = _Decompressors()
 
 
 class ZarrArray:
@@ -45,89 +56,98 @@ class ZarrArray:
         self.name = name
         self.shape = shape
         self.dtype = dtype.newbyteorder("<")
-        self.rest = shape[1:]
-        self.row_bytes = int(np.prod(self.rest, dtype=np.int64)) * dtype.itemsize
         try:
             self.chunk, self.file_chunks = chunking(read_metadata(files, name), shape, dtype)
         except (ValueError, KeyError, TypeError, AttributeError, IndexError) as why:
             reason = str(why) if isinstance(why, StoreError) else "its metadata are damaged"
             raise StoreError(f"{name}: {reason}") from None
-        if self.chunk * self.row_bytes > LARGEST_CHUNK:
+        self.chunk_shape = (self.chunk, *shape[1:])
+        self.chunk_bytes = int(np.prod(self.chunk_shape, dtype=np.int64)) * dtype.itemsize
+        if self.chunk_bytes > LARGEST_CHUNK:
             raise StoreError(f"{name}: chunks of {self.chunk} rows are larger than a store's")
         self._open: dict[int, tuple[OpenFile, NDArray[np.uint64]]] = {}
 
     def read(self, start: int, stop: int) -> Array:
         """Rows `start` to `stop`; raises StoreError when any is missing or damaged."""
-        out = np.empty((stop - start, *self.rest), dtype=self.dtype)
-        unpack = zstandard.ZstdDecompressor().decompress
-        first, last = start // self.chunk, -(-stop // self.chunk)
-        while first < last:
-            until = min(last, (first // self.file_chunks + 1) * self.file_chunks)
-            for number, content in self.packed(first, until):
-                self.check_frame(content)
-                try:
-                    rows = np.frombuffer(unpack(content), dtype=self.dtype)
-                except zstandard.ZstdError as error:
-                    raise StoreError(f"{self.name}: chunk {number} is damaged: {error}") from None
-                low, high = number * self.chunk, (number + 1) * self.chunk
-                piece = rows.reshape(self.chunk, *self.rest)[max(start - low, 0) : stop - low]
-                out[max(low - start, 0) : high - start] = piece
+        if not 0 <= start <= stop <= self.shape[0]:
+            raise StoreError(f"{self.name} has {self.shape[0]} rows, none at {start} to {stop}")
+        chunk, first, end = self.chunk, start // self.chunk, -(-stop // self.chunk)
+        if end - first == 1:
+            return self.unpacked(first, self.packed(first, end)[0])[
+                start - first * chunk : stop - first * chunk
+            ]
+        out = np.empty((stop - start, *self.shape[1:]), dtype=self.dtype)
+        while first < end:
+            until = min(end, (first // self.file_chunks + 1) * self.file_chunks)
+            for number, content in enumerate(self.packed(first, until), first):
+                low = number * chunk
+                rows = self.unpacked(number, content)[max(start - low, 0) : stop - low]
+                out[max(low - start, 0) : low - start + chunk] = rows
             first = until
         return out
 
-    def packed(self, first: int, until: int) -> list[tuple[int, memoryview]]:
-        """The packed chunks `first` to `until`, all of one file, by number."""
-        file, places = self.file(first // self.file_chunks)
-        inside = first % self.file_chunks
-        wanted = places[inside : inside + until - first]
-        if (wanted == ABSENT).any():
-            raise StoreError(f"{self.name}: chunks are missing")
-        begin, end = int(wanted[:, 0].min()), int(wanted.sum(axis=1).max())
-        most = len(wanted) * (self.chunk * self.row_bytes * 2 + 1024)
-        if (wanted > file.size).any() or end > file.size or end - begin > most:
-            raise StoreError(f"{self.name}: its index of chunks is damaged")
-        content = memoryview(file.read(begin, end - begin))
-        return [
-            (first + i, content[offset - begin : offset - begin + length])
-            for i, (offset, length) in enumerate(wanted.tolist())
-        ]
-
-    def file(self, number: int) -> tuple[OpenFile, NDArray[np.uint64]]:
-        """One file of the array and `(offset, bytes)` of its chunks, `(chunks, 2)`."""
+    def packed(self, first: int, until: int) -> list[memoryview]:
+        """The packed chunks `first` to `until`, all of one file."""
+        number, inside = divmod(first, self.file_chunks)
         if number not in self._open:
-            name = ".".join(["c", str(number), *("0" for _ in self.rest)])
-            file = self.files.open(f"{self.name}/{name}")
-            self._open[number] = file, self.places(file)
-        return self._open[number]
+            self._open[number] = self.open(number)
+        file, places = self._open[number]
+        wanted: list[list[int]] = places[inside : inside + until - first].tolist()
+        begin, end = wanted[0][0], wanted[-1][0] + wanted[-1][1]
+        if any(length == ABSENT for _, length in wanted):
+            raise StoreError(f"{self.name}: chunks are missing")
+        if not 0 <= end - begin <= len(wanted) * self.most_packed:
+            raise StoreError(f"{self.name}: its chunks do not follow one another")
+        content = memoryview(file.read(begin, end - begin))
+        return [content[at - begin : at - begin + length] for at, length in wanted]
 
-    def places(self, file: OpenFile) -> NDArray[np.uint64]:
-        """Read and check the index at a file's end; a file that is one chunk has none."""
-        if self.file_chunks == 1 and not self.rest:
-            return np.array([[0, file.size]], dtype=np.uint64)
-        length = 16 * self.file_chunks
-        content = file.read(file.size - length - 4, length + 4)
-        if google_crc32c.value(content[:length]) != int.from_bytes(content[length:], "little"):
-            raise StoreError(f"{self.name}: its index of chunks does not match its checksum")
-        return np.frombuffer(content[:length], dtype="<u8").reshape(-1, 2)
-
-    def check_frame(self, content: memoryview) -> None:
-        """Raise StoreError unless a zstd frame has a checksum and declares just one chunk."""
+    def unpacked(self, number: int, content: memoryview) -> Array:
+        """A chunk of a zstd frame that has a checksum and declares just one chunk."""
         try:
             frame = zstandard.get_frame_parameters(content)
+            if frame.content_size != self.chunk_bytes or not frame.has_checksum:
+                raise StoreError(
+                    f"{self.name}: chunk {number} declares {frame.content_size} bytes, not "
+                    f"{self.chunk_bytes}, or has no checksum"
+                )
+            rows = np.frombuffer(_decompressors.unpack(content), dtype=self.dtype)
         except zstandard.ZstdError as error:
-            raise StoreError(f"{self.name}: a chunk is no zstd frame: {error}") from None
-        expected = self.chunk * self.row_bytes
-        if frame.content_size != expected or not frame.has_checksum:
-            raise StoreError(
-                f"{self.name}: a chunk declares {frame.content_size} bytes, not {expected}, "
-                "or has no checksum"
-            )
+            raise StoreError(f"{self.name}: chunk {number} is damaged: {error}") from None
+        return rows.reshape(self.chunk_shape)
+
+    @property
+    def most_packed(self) -> int:
+        """Bytes that a packed chunk may take."""
+        return self.chunk_bytes + self.chunk_bytes // 128 + 1024
+
+    def open(self, number: int) -> tuple[OpenFile, NDArray[np.uint64]]:
+        """One file of the array, and `(offset, bytes)` of its chunks, `(chunks, 2)`, checked."""
+        file = self.files.open("/".join([self.name, ".".join(["c", str(number), *self.zeros])]))
+        if not self.zeros:  # a vector is one chunk, a file without an index
+            places = np.array([[0, file.size]], dtype=np.uint64)
+        else:
+            length = 16 * self.file_chunks
+            content = file.read(file.size - length - 4, length + 4)
+            if google_crc32c.value(content[:length]) != int.from_bytes(content[length:], "little"):
+                raise StoreError(f"{self.name}: its index of chunks does not match its checksum")
+            places = np.frombuffer(content[:length], dtype="<u8").reshape(-1, 2)
+        there = places[places[:, 1] != ABSENT]
+        if (there > [file.size, self.most_packed]).any():
+            raise StoreError(f"{self.name}: its index of chunks is damaged")
+        return file, places
+
+    @property
+    def zeros(self) -> list[str]:
+        """What a file's name has for the axes that are not split."""
+        return ["0"] * (len(self.shape) - 1)
 
 
 def read_metadata(files: StoreFiles, name: str) -> dict[str, Any]:
     """An array's `zarr.json`; raises StoreError when it is none."""
     try:
         document = json.loads(read_whole(files, f"{name}/{METADATA_FILE}", LARGEST_METADATA))
+    except StoreError:
+        raise
     except (ValueError, RecursionError) as error:
         raise StoreError(f"{name}: its metadata cannot be read: {error}") from None
     if not isinstance(document, dict):
@@ -158,16 +178,14 @@ def chunking(
             f"it holds {found[0]!s:.40} of shape {found[1]!s:.60}, expected {dtype.name} of {shape}"
         )
     rows, *rest = document["chunk_grid"]["configuration"]["chunk_shape"]
-    first = document["codecs"][0]
     chunk, packing = rows, document["codecs"]
-    if first["name"] == "sharding_indexed":
-        inner = first["configuration"]
+    if packing[0]["name"] == "sharding_indexed":
+        inner = packing[0]["configuration"]
         chunk, *inner_rest = inner["chunk_shape"]
+        index = names(inner["index_codecs"]), inner.get("index_location", "end")
+        if len(packing) != 1 or inner_rest != rest or index != (["bytes", "crc32c"], "end"):
+            raise StoreError("its files are not indexed as a store's")
         packing = inner["codecs"]
-        if inner_rest != rest or names(inner["index_codecs"]) != ["bytes", "crc32c"]:
-            raise StoreError("its chunks are not split as a store's")
-        if inner.get("index_location", "end") != "end" or len(document["codecs"]) != 1:
-            raise StoreError("its index of chunks is not at the end of a file")
     elif rest:
         raise StoreError("its chunks are not packed into larger files")
     little = packing[0].get("configuration", {}).get("endian", "little") == "little"

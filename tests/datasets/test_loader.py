@@ -21,6 +21,8 @@ from vimpac.datasets import (
     evenly_spaced_starts,
     pad_token,
 )
+from vimpac.datasets.loading.decoded_shards import DecodedShards
+from vimpac.datasets.loading.loader import clip_source
 
 Batches = list[ClipBatch]
 
@@ -83,6 +85,18 @@ def test_workers_change_nothing(clips: RandomClips) -> None:
     assert_equal(list(islice(loader, 2)), alone[:2])  # and stopping early is clean
     del loader
     gc.collect()
+
+
+@pytest.mark.parametrize("kept", [1, 4])
+def test_whole_shards_and_single_clips_read_the_same(clips: RandomClips, kept: int) -> None:
+    source = DecodedShards(clips.store, kept)
+    assert_equal([clips.batch(range(40), source)], [clips.batch(range(40))])
+    assert len(source._kept) == min(kept, 3)
+
+
+def test_processes_that_share_shards_read_clips_alone(clips: RandomClips) -> None:
+    assert isinstance(clip_source(clips, 1), DecodedShards)
+    assert clip_source(clips, 64) is clips.store
 
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])

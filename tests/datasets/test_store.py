@@ -22,6 +22,8 @@ from sample_stores import (
     write_tokenizer,
 )
 from vimpac.datasets import (
+    ClipLoader,
+    RandomClips,
     ShardWriter,
     SourceInfo,
     StoreError,
@@ -57,12 +59,22 @@ def test_codes_come_back_as_they_went_in(store_path: Path, videos: Videos) -> No
     assert (store.tokenizer_folder / "config.json").is_file()
 
 
-@pytest.mark.parametrize("cache_bytes", [0, 4000])
-def test_small_caches_change_nothing(store_path: Path, videos: Videos, cache_bytes: int) -> None:
-    store = TokenStore.open(store_path, cache_bytes=cache_bytes)
-    for key in [*store.keys, *reversed(store.keys)]:
-        assert np.array_equal(store.read(key), videos[key])
-    assert sum(codes.nbytes for codes in store._cache.values()) <= cache_bytes
+def test_clips_are_parts_of_videos(store_path: Path, videos: Videos) -> None:
+    store = TokenStore.open(store_path)
+    for index, key in enumerate(store.keys):
+        for start, frames, stride in ((0, 5, 1), (3, 4, 2), (29, 2, 1), (len(videos[key]), 3, 1)):
+            clip = store.clip(index, start, frames, stride)
+            assert np.array_equal(clip, videos[key][start::stride][:frames])
+    for impossible in ((-1, 2, 1), (0, 0, 1), (0, 2, 0)):
+        with pytest.raises(StoreError, match="no clip of"):
+            store.clip(0, *impossible)
+
+
+def test_a_store_tells_what_its_codes_were_made_from(store_path: Path, videos: Videos) -> None:
+    store = TokenStore.open(store_path)
+    video = store.metadata(4)
+    assert (video.key, video.frames) == ("clips/04", len(videos["clips/04"]))
+    assert video.source == SourceInfo(fps=25.0, width=64, height=48)
 
 
 def test_stores_travel_between_processes_without_what_they_read(store_path: Path) -> None:
@@ -277,11 +289,12 @@ def test_missing_shards_never_read_as_codes(store_path: Path, missing: str) -> N
     for path in sorted(target.rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
     target.rmdir() if target.is_dir() else target.unlink()
-    for cache_bytes in (0, 2**20):
-        store = TokenStore.open(store_path, cache_bytes=cache_bytes)
-        assert store.codes(0).size
-        with pytest.raises(StoreError, match="000001"):
-            store.codes(4)
+    store = TokenStore.open(store_path)
+    assert store.codes(0).size
+    with pytest.raises(StoreError, match="000001"):
+        store.codes(4)
+    with pytest.raises(StoreError, match="000001"):
+        list(ClipLoader(RandomClips(store, frames=2, stride=1, seed=0), batch_size=9, steps=1))
 
 
 def test_the_index_is_rebuilt_when_missing_damaged_or_stale(store_path: Path) -> None:

@@ -170,8 +170,8 @@ def test_excluded_videos_are_not_drawn(store, tmp_path, monkeypatch):
     drawn = []
     real = RandomClips.batch
 
-    def spy(clips, samples):
-        batch = real(clips, samples)
+    def spy(clips, samples, source=None):
+        batch = real(clips, samples, source)
         drawn.extend(batch["index"].tolist())
         return batch
 
