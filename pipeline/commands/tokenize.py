@@ -144,6 +144,6 @@ class Counter:
         share = 100 * self.decode_seconds / work if work else 0.0
         self.update(
             self.videos + self.skipped,
-            f"{self.videos / seconds:.2g} videos/s, {self.frames / seconds:.0f} frames/s, "
+            f"{self.videos / seconds:.3g} videos/s, {self.frames / seconds:.3g} frames/s, "
             f"{share:.0f} % decoding, {100 - share:.0f} % encoding, {self.failures} failed",
         )

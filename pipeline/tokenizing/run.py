@@ -88,21 +88,27 @@ def make_pool(
     job: TokenizeJob, tokenizer: Tokenizer, options: RunOptions, shards: int, on_video: OnVideo
 ) -> Pool:
     """The workers that `options` ask for, no more than there are shards."""
+
+    def settings(device: str, workers: int) -> WorkerSettings:
+        return WorkerSettings(
+            job=job,
+            device=device,
+            decoders=options.decoders or default_decoders(device, workers),
+            retry_failed=options.retry_failed,
+        )
+
+    if options.engine == "ray":
+        from .ray_engine import ActorPool  # an extra of its own
+
+        device = "cuda" if options.device == "cuda" else "cpu"
+        return ActorPool(settings(device, 1), min(options.processes or shards, shards), on_video)
     places = devices(options.device)
     if places == ("cpu",):
         places *= max(min(options.processes or cores(), shards), 1)
-    settings = [
-        WorkerSettings(
-            job=job,
-            device=device,
-            decoders=options.decoders or default_decoders(device, len(places)),
-            retry_failed=options.retry_failed,
-        )
-        for device in places
-    ]
+    workers = [settings(device, len(places)) for device in places]
     if options.processes == 1 and places == ("cpu",):
-        return InlinePool(Worker(settings=settings[0], tokenizer=tokenizer), on_video)
-    return ProcessPool(settings, on_video)
+        return InlinePool(Worker(settings=workers[0], tokenizer=tokenizer), on_video)
+    return ProcessPool(workers, on_video)
 
 
 def default_decoders(device: str, workers: int) -> int:
