@@ -3,7 +3,7 @@
 from .errors import PipelineError
 from .motion import MotionConfig, make_motion_set
 from .predict import Predictor
-from .tokenizing import TokenizeConfig, tokenize
+from .tokenizing import RunOptions, TokenizeConfig, tokenize
 from .video import (
     InputError,
     ReadLimits,
@@ -21,6 +21,7 @@ __all__ = [
     "PipelineError",
     "Predictor",
     "ReadLimits",
+    "RunOptions",
     "TokenizeConfig",
     "VideoError",
     "VideoInfo",

@@ -120,6 +120,21 @@ def test_each_frame_is_the_one_on_screen(
     assert numbers_shown(read_all(clip, fps=fps, size=64)) == expected
 
 
+@pytest.mark.parametrize("fps", [2.0, 4.0, 16.0])
+@pytest.mark.parametrize("name", ["a.mkv", "a.mp4"])
+def test_each_frame_is_the_one_on_screen_at_a_variable_rate(
+    tmp_path: Path, fps: float, name: str
+) -> None:
+    """Frame n appears at 2.5 n^2 + 20 n milliseconds: from 44 frames a second down to 5."""
+    slowing = ("-vf", "settb=1/1000,setpts=floor(2.5*N*N+20*N)", "-fps_mode", "vfr")
+    options = (*slowing, "-enc_time_base", "1/1000")
+    clip = numbered_clip(tmp_path / name, fps="25", frames=40, options=options)
+    appears = [int(2.5 * n * n + 20 * n) / 1000 for n in range(40)]
+    times = np.arange(int((appears[-1] + 0.75e-3) * fps) + 1) / fps
+    expected = np.searchsorted(appears, times + 0.75e-3, side="right") - 1
+    assert numbers_shown(read_all(clip, fps=fps, size=64)) == list(expected)
+
+
 def test_times_count_from_the_first_frame(tmp_path: Path) -> None:
     plain = numbered_clip(tmp_path / "a.mp4", fps="10", frames=40)
     shifted = tmp_path / "b.ts"
