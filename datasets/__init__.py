@@ -7,7 +7,12 @@ from .format.identity import StoreIdentity, TokenizerIdentity, read_identity
 from .format.plan import Plan, PlanItem, make_plan, read_plan
 from .format.views import CROPS, FULL, VIEW_SETS, View, paper_views, parse_view
 from .loading.clips import ClipBatch, DrawnClips, RandomClips
-from .loading.evaluation_clips import EvaluationClips, EvaluationSample
+from .loading.evaluation_clips import (
+    EvaluationClips,
+    EvaluationSample,
+    evenly_spaced_clips,
+    stored_view,
+)
 from .loading.loader import ClipLoader, evaluation_loader
 from .loading.sampling import (
     SPECIAL_TOKENS,
@@ -71,6 +76,7 @@ __all__ = [
     "create_store",
     "epoch_order",
     "evaluation_loader",
+    "evenly_spaced_clips",
     "evenly_spaced_starts",
     "failures",
     "make_plan",
@@ -82,6 +88,7 @@ __all__ = [
     "read_identity",
     "read_plan",
     "select_videos",
+    "stored_view",
     "take_clip",
     "verify",
 ]

@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ..format.identity import Grid, StoreIdentity
+from ..errors import StoreError
+from ..format.identity import Grid
 from ..format.views import CROPS, FULL
+from ..shards.layout import Codes
 from ..store import TokenStore
 from .sampling import clip_span, evenly_spaced_starts, pad_token, take_clip
 from .videos import LabelledVideos, Numbers
@@ -53,12 +55,11 @@ class EvaluationClips(LabelledVideos, Dataset[EvaluationSample]):
         super().__init__(store, indices, labels)
         self.frames = frames
         self.stride = stride
-        self.span = clip_span(frames, stride)
         self.clips = clips
         identity = store.identity
         default = "center" if identity.default_view == FULL else identity.default_view
         self.views = tuple(views or (default,))
-        self.grid = self.common_grid([stored_view(identity, view) for view in self.views])
+        self.grid = self.common_grid([stored_view(identity.views, view) for view in self.views])
 
     def __getitem__(self, place: int) -> EvaluationSample:
         """The clips of the video at a place of `indices`."""
@@ -72,26 +73,48 @@ class EvaluationClips(LabelledVideos, Dataset[EvaluationSample]):
     def cut(self, index: int, view: str) -> NDArray[np.int64]:
         """The clips of one view of a video, `(clips, T, h, w)`."""
         identity = self.store.identity
-        source = stored_view(identity, view)
-        codes = self.store.codes(index, source)
-        if source != view:
-            (top, left), (h, w) = crop_corner(view, codes.shape[1:], self.grid), self.grid
-            codes = codes[:, top : top + h, left : left + w]
-        starts = evenly_spaced_starts(len(codes), self.span, self.clips).tolist()
-        pad = pad_token(identity.vocabulary)
-        return np.stack([take_clip(codes, s, self.frames, self.stride, pad) for s in starts])
+        return evenly_spaced_clips(
+            self.store.codes(index, stored_view(identity.views, view)),
+            view,
+            grid=self.grid,
+            frames=self.frames,
+            stride=self.stride,
+            clips=self.clips,
+            pad=pad_token(identity.vocabulary),
+        )
 
 
-def stored_view(identity: StoreIdentity, view: str) -> str:
+def evenly_spaced_clips(
+    codes: Codes, view: str, *, grid: Grid, frames: int, stride: int, clips: int, pad: int
+) -> NDArray[np.int64]:
+    """Clips evenly spaced in one video, `(clips, T, h, w)`.
+
+    Args:
+        codes: `(n, rows, columns)` codes of the video's frames, of the view or of whole frames.
+        view: what to show of whole frames: `top_left`, `center` or `bottom_right`.
+        grid: `(h, w)` codes a frame of a clip.
+        frames: Frames a clip, T.
+        stride: Stored frames from one frame of a clip to the next.
+        clips: How many.
+        pad: Code past the video's end.
+    """
+    (top, left), (h, w) = crop_corner(view, codes.shape[1:], grid), grid
+    shown = codes[:, top : top + h, left : left + w]
+    starts = evenly_spaced_starts(len(codes), clip_span(frames, stride), clips).tolist()
+    return np.stack([take_clip(shown, start, frames, stride, pad) for start in starts])
+
+
+def stored_view(stored: Sequence[str], view: str) -> str:
     """The stored view that a view is read from: itself, or `full` for a plain crop of it.
 
     Raises:
         StoreError: the store can show no such view.
     """
-    if view not in identity.views and view in CROPS and FULL in identity.views:
+    if view in stored:
+        return view
+    if view in CROPS and FULL in stored:
         return FULL
-    identity.stored_grid(view)
-    return view
+    raise StoreError(f"no view {view!r} in this store, it has {', '.join(stored)}")
 
 
 def crop_corner(crop: str, grid: tuple[int, ...], square: Grid) -> tuple[int, int]:

@@ -5,6 +5,7 @@ a data set reads its label files into a `Listing`; `catalogue` names them; `join
 """
 
 from .catalogue import LABELS, TASKS, LabelSource, Task
+from .class_names import read_class_names
 from .join import LabelledSplit, StoredVideos, labelled_split
 from .listing import TEST, TRAIN, VALIDATION, ListedVideo, Listing, TaskError
 
@@ -22,4 +23,5 @@ __all__ = [
     "Task",
     "TaskError",
     "labelled_split",
+    "read_class_names",
 ]

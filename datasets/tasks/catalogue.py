@@ -12,7 +12,7 @@ from .hmdb51 import FOLDER as HMDB51_FOLDER
 from .hmdb51 import read_hmdb51
 from .join import LabelledSplit, labelled_split
 from .kinetics400 import read_kinetics400
-from .listing import TRAIN, Listing, TaskError
+from .listing import TRAIN, VALIDATION, Listing, TaskError
 from .plain_list import read_plain_list
 from .ssv2 import read_ssv2
 from .table import read_table
@@ -120,6 +120,22 @@ class LabelSource:
         """The task by its name."""
         return TASKS[self.task]
 
+    def place(self) -> Path:
+        """Where the label files are, for tasks that have some.
+
+        Raises:
+            TaskError: they are not there.
+        """
+        place = Path(self.annotations or "nowhere")
+        if self.kind.read is None and not place.is_file():
+            raise TaskError(f"no label file at {place}: it is {self.kind.files}")
+        if self.kind.read is not None and not place.is_dir():
+            raise TaskError(
+                f"no label files at {place}: put {self.kind.files} of {self.kind.title} there, or "
+                "name their folder with --annotations"
+            )
+        return place
+
     def read(
         self, keys: Sequence[str] = (), *, split: str = TRAIN, names: Sequence[str] | None = None
     ) -> Listing:
@@ -135,9 +151,7 @@ class LabelSource:
         """
         if self.kind.read_keys is not None:
             return self.kind.read_keys(keys)
-        place = Path(self.annotations or "")
-        if self.annotations is None or not place.exists():
-            raise TaskError(f"no annotations at {self.annotations}: {self.kind.files} go there")
+        place = self.place()
         if self.kind.read is not None:
             return self.kind.read(place, self.official_split)
         if names is None and self.class_names is not None:
@@ -151,7 +165,7 @@ class LabelSource:
         split: str | None = None,
         classes: Sequence[str] | None = None,
         *,
-        unsplit: str = TRAIN,
+        given: bool = False,
     ) -> LabelledSplit:
         """Find one split's videos in the store whose keys are given; see `labelled_split`.
 
@@ -159,8 +173,13 @@ class LabelSource:
             keys: the store's keys in order.
             split: none is the held-out one: validation, or test where only that has labels.
             classes: the names a model was trained on; none takes the labels' own.
-            unsplit: what the videos of a label file without a split column are for.
+            given: a label file without a split column is of the split that is asked for, not of
+                the training videos.
+
+        Raises:
+            TaskError: see `read` and `labelled_split`.
         """
+        unsplit = (split or VALIDATION) if given else TRAIN
         listing = self.read(keys, split=unsplit, names=classes)
         return labelled_split(
             listing, keys, split or listing.held_out, by_stem=self.kind.by_stem, classes=classes

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,11 @@ class LabelledSplit:
 
     def __len__(self) -> int:
         return len(self.indices)
+
+    def to_dict(self) -> dict[str, object]:
+        """What a run records of its videos: how many, and a hash of them with their labels."""
+        digest = sha256(self.indices.tobytes() + self.labels.tobytes()).hexdigest()
+        return {"found": len(self), "listed": self.listed, "sha256": digest}
 
     def report(self) -> str:
         """`N of M listed videos found`, and the first of the missing."""

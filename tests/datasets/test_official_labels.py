@@ -112,7 +112,7 @@ def test_a_missing_file_is_named(tmp_path, task):
     (tmp_path / task).mkdir()
     with pytest.raises(TaskError, match=r"official|labels\.json"):
         read(tmp_path / task, task)
-    with pytest.raises(TaskError, match="no annotations at"):
+    with pytest.raises(TaskError, match="no label files at"):
         read(tmp_path / "nowhere", task)
 
 

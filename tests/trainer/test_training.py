@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 from vimpac.datasets import LabelSource
 from vimpac.trainer import (
+    EvaluationConfig,
     FinetuneConfig,
     LoopConfig,
     MaskConfig,
@@ -25,7 +26,7 @@ from vimpac.trainer import (
     finetune,
     load_classifier,
     pretrain,
-    pretrained_model_config,
+    pretrained_shape,
     read_metrics,
 )
 from vimpac.trainer.loop.optimizer import learning_rate, make_optimizer
@@ -214,7 +215,7 @@ def test_pretraining_learns_to_predict_masked_tokens(store, tmp_path):
 def test_finetuning_learns_a_class_that_is_only_in_the_motion(store, tmp_path):
     run = Run(tmp_path / "run")
     finetune(store, run, TUNING, init=None)
-    report = evaluate_classifier(run, store, device=CPU, clips=3)
+    report = evaluate_classifier(run, store, EvaluationConfig(clips=3))
     assert report["videos"] == 16
     assert report["chance"] == 0.5
     assert report["top1"] == 1.0
@@ -241,7 +242,7 @@ def test_a_pretraining_run_is_no_classifier(undisturbed):
 def test_tokens_of_another_tokenizer_are_refused(make_store, undisturbed):
     other = make_store(KEYS_OF_ONE, fingerprint="0" * 64)
     with pytest.raises(TrainingError, match="same tokenizer"):
-        pretrained_model_config(undisturbed, other)
+        pretrained_shape(undisturbed, other)
     with pytest.raises(TrainingError, match="codes differ"):
         evaluate_pretraining(undisturbed, other, device=CPU)
 

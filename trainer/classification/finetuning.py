@@ -1,80 +1,27 @@
 """Fine-tuning: a classifier on [CLS], from pre-trained weights or from scratch."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...datasets import TRAIN, ClipLoader, LabelSource, RandomClips, TokenStore
+from ...datasets import TRAIN, ClipLoader, LabelledSplit, RandomClips, TokenStore
 from ..distributed import ALONE, Distributed
-from ..errors import TrainingError
-from ..loop.config import LoopConfig
 from ..loop.log import OnReport
-from ..loop.optimizer import OptimizerConfig
-from ..loop.run_folder import Run
-from ..loop.setup import prepare_run, refuse_other_grid, refuse_other_tokens
+from ..loop.run_folder import Run, write_text
+from ..loop.setup import prepare_run
 from ..loop.staging import parts_of
 from ..loop.train import Outcome, train
 from ..loop.trainer import Figures
 from ..model.config import ModelConfig
+from .config import FinetuneConfig
 from .model import Classifier
+from .starting import backbone_weights
 
-PAPER_BATCH = 128
-PAPER_OPTIMIZER = OptimizerConfig(lr=1e-4, weight_decay=0.01, betas=(0.9, 0.999), warmup_share=0.1)
-PAPER_EPOCHS = 50
-"""The paper's fine-tuning on its smaller data sets."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FinetuneConfig:
-    """A resolved fine-tuning run.
-
-    Attributes:
-        labels: where the task's labels come from.
-        classes: names in label order.
-        init: the pre-training run the weights came from; none is from scratch.
-        model: the backbone's shape.
-        optimizer, loop: see their classes.
-        batch_size: videos a step, one clip each.
-        stride: stored frames from one token frame of a clip to the next.
-        classifier_dropout: before the classifier.
-        workers: data loading processes; the data do not depend on it.
-    """
-
-    labels: LabelSource
-    classes: tuple[str, ...]
-    init: str | None
-    model: ModelConfig
-    optimizer: OptimizerConfig
-    loop: LoopConfig
-    batch_size: int
-    stride: int = 1
-    classifier_dropout: float = 0.0
-    workers: int = 0
-
-    def to_dict(self) -> dict[str, Any]:
-        """The fields as JSON-ready values."""
-        return {**asdict(self), "model": self.model.to_dict()}
-
-
-def pretrained_model_config(init: Run, store: TokenStore) -> ModelConfig:
-    """The shape of a pre-training run's model, once it is known to fit the store's tokens.
-
-    Raises:
-        TrainingError: not a pre-training run, or made on tokens of another tokenizer or size.
-    """
-    config = init.config
-    if config["kind"] != "pretrain":
-        raise TrainingError(
-            f"{init.path} is a {config['kind']} run; --init takes a pre-training run"
-        )
-    refuse_other_tokens(init, store)
-    refuse_other_grid(init, store)
-    return ModelConfig.from_dict(config["model"])
+MISSING = "missing.txt"
+"""In the run's folder: the listed training videos that are not in the store, one a line."""
 
 
 def finetune(
@@ -100,27 +47,33 @@ def finetune(
 
     Raises:
         TrainingError: the weights do not fit, or the run exists and is not to be resumed.
+        TaskError: the labels are not understood, or no video of the task is in the store.
     """
     split = config.labels.join(store.keys, TRAIN, config.classes)
     torch.manual_seed(config.loop.seed)
-    model = Classifier(config.model, len(config.classes), dropout=config.classifier_dropout)
-    if init is not None:
-        model.load_backbone(init.weights())
-    prepare_run(run, "finetune", config.to_dict(), store, distributed, resume=resume)
-    clips = RandomClips(
-        store,
-        frames=config.model.frames,
-        stride=config.stride,
-        seed=config.loop.seed,
-        clips=1,
-        indices=split.indices,
-        labels=split.labels,
+    model = Classifier(
+        config.model,
+        len(config.classes),
+        dropout=config.classifier_dropout,
+        frozen=config.freeze_backbone,
     )
+    if init is not None:
+        before = ModelConfig.from_dict(init.config["model"])
+        model.backbone.load_state_dict(backbone_weights(init.weights(), before, config.model))
+    settings = {**config.to_dict(), "training_videos": split.to_dict()}
+    prepare_run(run, "finetune", settings, store, distributed, resume=resume)
+    if split.missing and distributed.leads:
+        write_text(run.path / MISSING, "\n".join(split.missing) + "\n")
+    model.backbone.checkpoint_layers = config.loop.checkpoint_activations
     return train(
         model.to(distributed.device),
         model.backbone.layers,
-        classification_objective,
-        partial(training_batches, clips, config, distributed),
+        partial(
+            classification_objective,
+            weights=class_weights(split).to(distributed.device) if config.balance_classes else None,
+            smoothing=config.label_smoothing,
+        ),
+        partial(training_batches, store, split, config, distributed),
         run=run,
         loop=config.loop,
         optimizer_config=config.optimizer,
@@ -131,9 +84,23 @@ def finetune(
 
 
 def training_batches(
-    clips: RandomClips, config: FinetuneConfig, distributed: Distributed, start: int
+    store: TokenStore,
+    split: LabelledSplit,
+    config: FinetuneConfig,
+    distributed: Distributed,
+    start: int,
 ) -> Iterator[list[tuple[Tensor, ...]]]:
     """This rank's part of every batch from step `start` on, on the device."""
+    clips = RandomClips(
+        store,
+        frames=config.model.frames,
+        stride=config.stride,
+        seed=config.loop.seed,
+        clips=1,
+        indices=split.indices,
+        labels=split.labels,
+        views=config.views,
+    )
     loader = ClipLoader(
         clips,
         batch_size=config.batch_size,
@@ -152,28 +119,35 @@ def training_batches(
 
 
 def classification_objective(
-    model: nn.Module, parts: Sequence[tuple[Tensor, ...]]
+    model: nn.Module,
+    parts: Sequence[tuple[Tensor, ...]],
+    *,
+    weights: Tensor | None,
+    smoothing: float,
 ) -> Iterator[tuple[Tensor, Figures]]:
-    """Cross-entropy of a batch, part by part: clips `(n, T, H, W)` and labels `(n,)`."""
+    """Cross-entropy of a batch, part by part.
+
+    Args:
+        model: a `Classifier`, perhaps wrapped.
+        parts: clips `(n, T, H, W)` and labels `(n,)` each.
+        weights: of the classes, `(classes,)`, whose mean over the videos is 1; none weighs alike.
+        smoothing: share of the target spread over all classes.
+    """
     videos = sum(len(labels) for _, labels in parts)
     for clips, labels in parts:
         logits = model(clips).float()
-        loss = functional.cross_entropy(logits, labels, reduction="sum") / videos
-        yield loss, {"loss": loss.detach(), "accuracy": (logits.argmax(1) == labels).sum() / videos}
-
-
-def load_classifier(run: Run) -> Classifier:
-    """The model of a fine-tuning run, in evaluation mode, on the CPU.
-
-    Raises:
-        TrainingError: the run is a pre-training run, whose classifier would be untrained.
-    """
-    config = run.config
-    if config["kind"] != "finetune":
-        raise TrainingError(
-            f"{run.path} is a {config['kind']} run and has no trained classifier: "
-            f"fine-tune it first (vimpac finetune --init {run.path})"
+        loss = functional.cross_entropy(
+            logits, labels, weights, reduction="sum", label_smoothing=smoothing
         )
-    model = Classifier(ModelConfig.from_dict(config["model"]), len(config["classes"]))
-    model.load_state_dict(run.weights())
-    return model.eval()
+        accuracy = (logits.argmax(1) == labels).sum() / videos
+        yield loss / videos, {"loss": loss.detach() / videos, "accuracy": accuracy}
+
+
+def class_weights(split: LabelledSplit) -> Tensor:
+    """A weight a class, `(classes,)` float32: the fewer videos, the more, 1 on a video's average.
+
+    Classes without a video weigh nothing.
+    """
+    counts = torch.bincount(torch.from_numpy(split.labels), minlength=len(split.classes))
+    present = int((counts > 0).sum())
+    return torch.where(counts > 0, len(split) / (present * counts.clamp(min=1)), 0.0).float()

@@ -2,7 +2,6 @@
 
 from torch import Tensor, nn
 
-from ..errors import TrainingError
 from ..model.backbone import Backbone
 from ..model.config import ModelConfig
 
@@ -30,12 +29,16 @@ class Classifier(nn.Module):
         config: the backbone's shape.
         classes: number of classes.
         dropout: before the classifier.
+        frozen: the backbone stays as it is, in evaluation mode, and only the head is trained.
     """
 
-    def __init__(self, config: ModelConfig, classes: int, *, dropout: float = 0.0) -> None:
+    def __init__(
+        self, config: ModelConfig, classes: int, *, dropout: float = 0.0, frozen: bool = False
+    ) -> None:
         super().__init__()
         self.config = config
-        self.backbone = Backbone(config)
+        self.frozen = frozen
+        self.backbone = Backbone(config).requires_grad_(not frozen)
         self.head = ClassifierHead(config.width, classes, dropout=dropout)
 
     def forward(self, clips: Tensor) -> Tensor:
@@ -44,20 +47,8 @@ class Classifier(nn.Module):
         logits: Tensor = self.head(cls)
         return logits
 
-    def load_backbone(self, weights: dict[str, Tensor]) -> None:
-        """Take the backbone's weights out of a pre-training checkpoint.
-
-        Raises:
-            TrainingError: they are of another shape.
-        """
-        prefix = "backbone."
-        own = {
-            name.removeprefix(prefix): weight
-            for name, weight in weights.items()
-            if name.startswith(prefix)
-        }
-        try:
-            self.backbone.load_state_dict(own)
-        except RuntimeError as error:
-            reason = " ".join(str(error).split())
-            raise TrainingError(f"the pre-trained weights do not fit: {reason}") from None
+    def train(self, mode: bool = True) -> "Classifier":
+        """As of any module, but a frozen backbone drops nothing out."""
+        super().train(mode)
+        self.backbone.train(mode and not self.frozen)
+        return self

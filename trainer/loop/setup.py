@@ -14,6 +14,8 @@ from .run_folder import CONFIG, Run, remove_leftovers, write_text
 RESUMABLE = {
     "workers",
     "tokens.path",
+    "labels.annotations",
+    "labels.class_names",
     "loop.until",
     "loop.log_every",
     "loop.checkpoint_every",
@@ -34,6 +36,9 @@ def tokens_of(store: TokenStore) -> dict[str, Any]:
         "tokenizer": identity.tokenizer.to_dict(),
         "fps": identity.fps,
         "size": identity.size,
+        "views": list(identity.views),
+        "precision": identity.precision,
+        "steady": identity.steady,
     }
 
 
@@ -79,7 +84,13 @@ def _prepare(run: Run, config: dict[str, Any], store: TokenStore, resume: bool) 
 
 def refuse_other_tokens(run: Run, store: TokenStore) -> None:
     """Raise TrainingError unless the store's codes mean what they did in the run."""
-    refuse_other_tokenizer(run.path, run.config["tokens"]["tokenizer"], store)
+    tokens = run.config["tokens"]
+    if tokens is None:
+        raise TrainingError(
+            f"{run.path} does not say which tokenizer its weights read: import them again, naming "
+            "a store of that tokenizer with --tokens"
+        )
+    refuse_other_tokenizer(run.path, tokens["tokenizer"], store)
 
 
 def refuse_other_tokenizer(origin: Path, before: Mapping[str, Any], store: TokenStore) -> None:

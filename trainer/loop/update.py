@@ -91,7 +91,7 @@ class Update:
 
     def _step(self, rate: float, divisor: Tensor, skip: Tensor) -> None:
         for group in self._optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["lr_scale"]
         # What the fused AdamW takes from a GradScaler.
         self._optimizer.grad_scale = divisor.float()  # type: ignore[attr-defined]
         self._optimizer.found_inf = skip.float()  # type: ignore[attr-defined]

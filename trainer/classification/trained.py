@@ -1,0 +1,33 @@
+"""The classifier that a fine-tuning run ended with."""
+
+from ..errors import TrainingError
+from ..loop.run_folder import Run
+from ..model.config import ModelConfig
+from .model import Classifier
+
+
+def load_classifier(run: Run) -> Classifier:
+    """The model of a fine-tuning run, in evaluation mode, on the CPU.
+
+    Raises:
+        TrainingError: the run is a pre-training run or its classifier has never been trained, or
+            weights and configuration do not fit.
+    """
+    config = run.config
+    if config["kind"] != "finetune":
+        raise TrainingError(
+            f"{run.path} is a {config['kind']} run and has no trained classifier: "
+            f"fine-tune it first (vimpac finetune --init {run.path})"
+        )
+    model = Classifier(ModelConfig.from_dict(config["model"]), len(config["classes"]))
+    try:
+        model.load_state_dict(run.weights())
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise TrainingError(
+            f"{run.latest} is not of the model that {run.path / 'config.json'} describes, of "
+            f"{len(config['classes'])} classes: {reason:.300}"
+        ) from None
+    if not model.head.linear.weight.any():
+        raise TrainingError(f"{run.path}: its classifier is fresh, all zeros: fine-tune it first")
+    return model.eval()
