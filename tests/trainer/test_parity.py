@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch.nn import functional
-from vimpac.trainer import ModelConfig, TrainingError, load_original, model_info
+from vimpac.trainer import ModelConfig, TrainingError, model_info, read_original
 from vimpac.trainer.pretraining.losses import contrastive_loss
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "parity"
@@ -32,7 +32,7 @@ def expected():
 
 @pytest.fixture(scope="module")
 def model():
-    return load_original(FIXTURE / "classifier.pt", CONFIG).eval()
+    return read_original(FIXTURE / "classifier.pt").model()
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +44,10 @@ def outputs(model, expected):
 
 def assert_close(actual, wanted):
     torch.testing.assert_close(actual, wanted, atol=TOLERANCE, rtol=0)
+
+
+def test_the_shape_is_read_off_the_weights(model):
+    assert model.config == CONFIG
 
 
 def test_the_fixture_holds_padding_and_masks(expected, model):
@@ -103,7 +107,7 @@ def test_a_foreign_file_is_refused_in_one_line(tmp_path, content, word):
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(TrainingError, match=word) as refusal:
-        load_original(path, CONFIG)
+        read_original(path)
     assert "\n" not in str(refusal.value)
 
 
@@ -114,5 +118,5 @@ def test_a_pickle_that_would_run_code_is_refused(tmp_path):
 
     torch.save({"backbone.cls_param": Hostile()}, tmp_path / "classifier.pt")
     with pytest.raises(TrainingError):
-        load_original(tmp_path / "classifier.pt", CONFIG)
+        read_original(tmp_path / "classifier.pt")
     assert not (tmp_path / "ran").exists()
