@@ -9,8 +9,9 @@ from typing import Any
 
 import torch
 
+from ..datasets import parse_view
 from ..tokenizer import load_tokenizer
-from ..trainer import Run, TrainingError, classify_clips, load_classifier
+from ..trainer import Run, TrainingError, VideoClassifier
 from .errors import PipelineError
 from .tokenizing import Recipe, encode_video
 from .video import VideoError, find_videos
@@ -22,33 +23,51 @@ class Predictor:
     Args:
         run: the run's folder.
         device: where to compute.
+        clips: clips evenly spaced in a video, whose probabilities are averaged.
+        crops: squares of a frame, 1 or 3; none is as the task's recipe has it.
 
     Raises:
         TrainingError: not a fine-tuned run, or its tokenizer is gone or another one.
     """
 
-    def __init__(self, run: Path | str, *, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        run: Path | str,
+        *,
+        device: torch.device | str = "cpu",
+        clips: int = 10,
+        crops: int | None = None,
+    ) -> None:
         folder = Run(Path(run))
-        self.config = folder.config
-        self.model = load_classifier(folder).to(device)
-        self.device = torch.device(device)
+        self.classifier = VideoClassifier(
+            folder, device=torch.device(device), clips=clips, crops=crops
+        )
+        tokens = folder.config["tokens"]
+        if tokens is None or not (folder.path / "tokenizer").is_dir():
+            raise TrainingError(
+                f"{folder.path} has no tokenizer/, which reads the videos: put there what the "
+                "store's tokenizer/ holds, or import the model again with --tokens"
+            )
         self.tokenizer = load_tokenizer(folder.path / "tokenizer", device=str(device))
-        wanted = self.config["tokens"]["tokenizer"]["fingerprint"]
+        wanted = tokens["tokenizer"]["fingerprint"]
         if self.tokenizer.fingerprint != wanted:
             raise TrainingError(
                 f"{folder.path / 'tokenizer'} is not the tokenizer of the run "
                 f"({self.tokenizer.fingerprint[:12]}, not {wanted[:12]}): put the right one there"
             )
+        self.recipe = Recipe(
+            fps=tokens["fps"],
+            size=tokens["size"],
+            views=tuple(parse_view(view) for view in self.classifier.stored_views),
+            steady=tokens["steady"],
+        )
 
-    def predict(
-        self, videos: Sequence[Path | str], *, top: int = 5, clips: int = 10
-    ) -> list[dict[str, Any]]:
+    def predict(self, videos: Sequence[Path | str], *, top: int = 5) -> list[dict[str, Any]]:
         """Classify videos.
 
         Args:
             videos: files, folders or tar shards.
             top: how many classes to name.
-            clips: clips evenly spaced in a video, whose probabilities are averaged.
 
         Returns:
             One a video: `video`, and `classes` as `class` and `probability`, likeliest first; or
@@ -60,7 +79,7 @@ class Predictor:
         results = []
         for source in find_videos([str(video) for video in videos]):
             with source.open() as path:
-                results.append({"video": str(source), **self._classify(path, top, clips)})
+                results.append({"video": str(source), **self._classify(path, top)})
         if all("reason" in result for result in results):
             first = results[0]
             raise PipelineError(
@@ -69,20 +88,9 @@ class Predictor:
             )
         return results
 
-    def _classify(self, path: Path, top: int, clips: int) -> dict[str, Any]:
-        tokens = self.config["tokens"]
+    def _classify(self, path: Path, top: int) -> dict[str, Any]:
         try:
-            recipe = Recipe(fps=tokens["fps"], size=tokens["size"])
-            codes = encode_video(path, self.tokenizer, recipe)[0]["center"]
+            codes, _ = encode_video(path, self.tokenizer, self.recipe)
         except VideoError as error:
             return {"reason": error.reason, "detail": error.detail}
-        probabilities = classify_clips(
-            self.model, codes, stride=self.config["stride"], clips=clips, device=self.device
-        )
-        best = probabilities.argsort(descending=True)[:top].tolist()
-        return {
-            "classes": [
-                {"class": self.config["classes"][label], "probability": float(probabilities[label])}
-                for label in best
-            ]
-        }
+        return {"classes": self.classifier.best(codes, top)}

@@ -1,38 +1,97 @@
 """`vimpac evaluate`: how good a run is on held-out videos."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ...datasets import TokenStore
+from ...trainer import (
+    EvaluationConfig,
+    evaluate_classifier,
+    evaluate_pretraining,
+    join,
+)
 from ...trainer import Run as TrainingRun
-from ...trainer import choose_device, evaluate_classifier, evaluate_pretraining
 from ..console import emit
+from ..errors import PipelineError
+from . import labels as label_options
 from . import options
+from .labels import label_source
+from .training import given_options
 
 
 def evaluate(
+    context: typer.Context,
     run: options.Run,
     tokens: options.TokensOption = None,
+    task: label_options.TaskOption = None,
+    annotations: label_options.AnnotationsOption = None,
+    labels: label_options.LabelsOption = None,
+    official_split: label_options.OfficialSplitOption = None,
+    class_names: label_options.ClassNamesOption = None,
     split: Annotated[
         str | None, typer.Option(help="Of the task: train, validation or test; the held-out one.")
+    ] = None,
+    clips: Annotated[int, typer.Option(help="Clips evenly spaced in a video.")] = 10,
+    crops: Annotated[
+        int | None, typer.Option(help="Squares of a frame, 1 or 3; as the task's recipe.")
+    ] = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help="A .jsonl or .csv file for each video's classes.")
     ] = None,
     only: Annotated[
         str | None, typer.Option(help="Of a pre-trained run: keys, as '*/validation/*'.")
     ] = None,
-    clips: Annotated[int, typer.Option(help="Clips evenly spaced in a video.")] = 10,
     device: options.Device = "auto",
+    workers: options.Workers = 0,
     json: options.Json = False,
 ) -> None:
     """Evaluate a run: classes of a fine-tuned one, masked tokens of a pre-trained one.
 
-    The store is the run's own where --tokens names no other.
+    The store and the labels are the run's own where no others are named.
     """
-    trained, where = TrainingRun(run), choose_device(device)
-    store = TokenStore.open(tokens or Path(trained.config["tokens"]["path"]))
-    if trained.config["kind"] == "pretrain":
-        report = evaluate_pretraining(trained, store, only=only, device=where)
-    else:
-        report = evaluate_classifier(trained, store, split=split, clips=clips, device=where)
-    emit(report, as_json=json, title=f"{run} on {store.path}")
+    trained = TrainingRun(run)
+    with join(device) as distributed:
+        store = TokenStore.open(tokens or recorded_store(trained))
+        if trained.config["kind"] == "pretrain":
+            report = evaluate_pretraining(trained, store, only=only, device=distributed.device)
+        else:
+            config = EvaluationConfig(
+                labels=label_source(given_options(context)),
+                split=split,
+                clips=clips,
+                crops=crops,
+                workers=workers,
+            )
+            report = evaluate_classifier(
+                trained, store, config, distributed=distributed, predictions=predictions
+            )
+        if distributed.leads:
+            emit(report if json else readable(report), as_json=json, title=f"{run} on {store.path}")
+
+
+def recorded_store(run: TrainingRun) -> Path:
+    """Where a run's tokens were.
+
+    Raises:
+        PipelineError: the run does not say.
+    """
+    path = (run.config.get("tokens") or {}).get("path")
+    if path is None:
+        raise PipelineError(
+            f"{run.path} does not say where its tokens are: name them with --tokens"
+        )
+    return Path(path)
+
+
+def readable(report: dict[str, Any]) -> dict[str, Any]:
+    """A report without its long tables, which are for --json."""
+    long = ("confusion_matrix", "per_class", "accuracy_by_views", "missing")
+    shown = {name: value for name, value in report.items() if name not in long}
+    if report.get("missing"):
+        shown["missing"] = len(report["missing"])
+    for row in report.get("per_class", ()):
+        if row["most_taken_for"]:
+            shown.setdefault("most_taken_for", {})[row["class"]] = row["most_taken_for"]
+    return shown

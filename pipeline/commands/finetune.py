@@ -1,139 +1,120 @@
 """`vimpac finetune`: stage 2, from a backbone to a classifier."""
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from ...datasets import TRAIN, LabelSource, TokenStore
-from ...trainer import (
-    Distributed,
-    FinetuneConfig,
-    ModelConfig,
-    Run,
-    TrainingError,
-    join,
-    model_config,
-    pretrained_model_config,
-)
+from ...trainer import Run, join
 from ...trainer import finetune as run_finetune
-from ...trainer.classification.finetuning import PAPER_BATCH, PAPER_EPOCHS, PAPER_OPTIMIZER
+from ..console import note
+from ..errors import PipelineError
+from . import labels as label_options
 from . import options
-from .training import (
-    RUNS,
-    batch_for,
-    default_preset,
-    find_tokens,
-    finish,
-    latest_pretraining,
-    loop_for,
-    optimizer_for,
-    steps_for,
-    training_progress,
-)
-
-SCRATCH = "scratch"
+from .finetune_config import SCRATCH, all_found, config_of, find_init, resolve
+from .labels import label_source
+from .training import RUNS, find_tokens, finish, given_options, training_progress
 
 
 def finetune(
-    task: Annotated[str, typer.Option(help="motion or folder.")],
+    context: typer.Context,
+    task: label_options.TaskOption = None,
+    annotations: label_options.AnnotationsOption = None,
+    labels: label_options.LabelsOption = None,
+    official_split: label_options.OfficialSplitOption = None,
+    class_names: label_options.ClassNamesOption = None,
     tokens: options.TokensOption = None,
     init: Annotated[
         str | None,
         typer.Option(help="A pre-training run, or scratch; the newest run below runs/."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder; runs/TASK.")] = None,
+    config: options.Config = None,
     preset: options.Preset = None,
     layout: options.Layout = None,
     frames: Annotated[int | None, typer.Option(help="Token frames of a clip; as --init.")] = None,
-    stride: Annotated[int, typer.Option(help="Stored frames a token frame.")] = 1,
+    stride: Annotated[
+        int | None, typer.Option(help="Stored frames a token frame; by the task's frame rate.")
+    ] = None,
+    interpolate: Annotated[
+        bool,
+        typer.Option("--interpolate", help="Take clips of another shape or rate than --init had."),
+    ] = False,
     epochs: options.Epochs = None,
     steps: options.Steps = None,
     batch_size: options.BatchSize = None,
     lr: options.LearningRate = None,
-    seed: options.Seed = 0,
+    layer_decay: Annotated[
+        float | None, typer.Option(help="Of the rate, from a layer to the one below; 1.")
+    ] = None,
+    label_smoothing: Annotated[
+        float | None, typer.Option(help="Share of the target spread over all classes; 0.")
+    ] = None,
+    balance_classes: Annotated[
+        bool | None,
+        typer.Option("--balance-classes", help="Weigh videos so that classes weigh alike."),
+    ] = None,
+    freeze_backbone: Annotated[
+        bool | None, typer.Option("--freeze-backbone", help="Train the classifier alone.")
+    ] = None,
+    classifier_dropout: Annotated[
+        float | None, typer.Option(help="Before the classifier; 0.")
+    ] = None,
+    seed: options.SeedOrBase = None,
     device: options.Device = "auto",
-    workers: options.Workers = 0,
+    precision: options.Precision = "auto",
+    accumulate: options.Accumulate = None,
+    sharding: options.Sharding = None,
+    compile_layers: options.Compile = None,
+    checkpoint_activations: options.CheckpointActivations = None,
+    workers: options.WorkersOrBase = None,
     checkpoint_every: options.CheckpointEvery = None,
+    tensorboard: options.Tensorboard = None,
     resume: options.Resume = False,
     json: options.Json = False,
 ) -> None:
     """Fine-tune a classifier on a labelled task, from pre-trained weights or from scratch."""
+    given = given_options(context)
+    base = config_of(config) if config is not None else None
+    source = label_source(given)
+    if source is None and base is not None:
+        source = base.labels
+    if source is None:
+        raise PipelineError("--task or --labels should say what to learn")
     with join(device) as distributed:
-        store = TokenStore.open(find_tokens(tokens, task))
-        labels = LabelSource(task=task)
-        split = labels.join(store.keys, TRAIN)
-        start = find_init(init)
-        given = {"preset": preset, "layout": layout, "frames": frames}
-        shape = {name: value for name, value in given.items() if value is not None}
-        batch = batch_for(batch_size, PAPER_BATCH, len(split), distributed)
-        config = FinetuneConfig(
-            labels=labels,
-            classes=split.classes,
-            init=str(start.path) if start else None,
-            model=model_for(store, start, shape, distributed),
-            optimizer=optimizer_for(PAPER_OPTIMIZER, lr, batch, PAPER_BATCH),
-            loop=loop_for(
-                steps or steps_for(epochs or PAPER_EPOCHS, len(split), batch),
-                checkpoint_every,
-                seed=seed,
-            ),
-            batch_size=batch,
-            stride=stride,
-            workers=workers,
+        place, split_of, start = all_found(
+            partial(find_tokens, tokens, source.task),
+            partial(labels_at_hand, source),
+            partial(find_init, init or (None if base is None else base.init or SCRATCH)),
         )
-        run = Run(out or RUNS / task)
-        with training_progress(f"finetune {task}", config.loop, distributed) as report:
+        store = TokenStore.open(place)
+        split = split_of.join(store.keys, TRAIN)
+        settings = resolve(store, source, split, start, given, distributed)
+        run = Run(out or RUNS / source.task)
+        if distributed.leads:
+            note(split.report())
+        with training_progress(f"finetune {source.task}", settings.loop, distributed) as report:
             outcome = run_finetune(
                 store,
                 run,
-                config,
+                settings,
                 init=start,
                 distributed=distributed,
                 resume=resume,
                 on_report=report,
             )
-        finish(run, outcome, distributed, as_json=json)
+        found = {"listed": split.listed, "found": len(split), "missing": list(split.missing)}
+        finish(run, outcome, distributed, as_json=json, **found)
 
 
-def find_init(given: str | None) -> Run | None:
-    """The pre-training run to start from; none for `scratch`.
-
-    Raises:
-        TrainingError: none was given and none is found.
-    """
-    if given == SCRATCH:
-        return None
-    path = Path(given) if given is not None else latest_pretraining()
-    if path is None:
-        raise TrainingError(
-            "no pre-training run below runs/: run `vimpac pretrain` first, name one with --init, "
-            "or give --init scratch"
-        )
-    return Run(path)
-
-
-def model_for(
-    store: TokenStore, init: Run | None, shape: dict[str, Any], distributed: Distributed
-) -> ModelConfig:
-    """The model's shape: that of the pre-training run, or from scratch as the options say.
-
-    Args:
-        store: tokens.
-        init: the pre-training run, none from scratch.
-        shape: the options `preset`, `layout`, `frames` that were given.
-        distributed: its device decides the preset where none was given.
+def labels_at_hand(source: LabelSource) -> LabelSource:
+    """The source itself, once its label files are known to be there.
 
     Raises:
-        TrainingError: the pre-trained model does not fit the store or the options.
+        TaskError: they are not.
     """
-    if init is None:
-        preset = shape.pop("preset", default_preset(distributed))
-        identity = store.identity
-        return model_config(preset, identity.vocabulary, grid=identity.grid(), **shape)
-    if shape:
-        raise TrainingError(
-            f"{init.path} fixes the model's shape: leave out --{' and --'.join(shape)}, "
-            "or give --init scratch"
-        )
-    return pretrained_model_config(init, store)
+    if source.kind.read_keys is None:
+        source.place()
+    return source

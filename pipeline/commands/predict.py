@@ -16,12 +16,15 @@ def predict(
     videos: Annotated[list[Path], typer.Argument(help="Videos, or folders of them.")],
     top: Annotated[int, typer.Option(help="Classes to name.")] = 5,
     clips: Annotated[int, typer.Option(help="Clips evenly spaced in a video.")] = 10,
+    crops: Annotated[
+        int | None, typer.Option(help="Squares of a frame, 1 or 3; as the task's recipe.")
+    ] = None,
     device: options.Device = "auto",
     json: options.Json = False,
 ) -> None:
     """Predict the classes of videos with a fine-tuned run: decode, tokenize, classify."""
-    predictor = Predictor(run, device=choose_device(device))
-    predictions = predictor.predict(videos, top=top, clips=clips)
+    predictor = Predictor(run, device=choose_device(device), clips=clips, crops=crops)
+    predictions = predictor.predict(videos, top=top)
     if json:
         emit({"predictions": predictions}, as_json=True, title="")
         return

@@ -145,7 +145,9 @@ def training_progress(
         yield report
 
 
-def finish(run: Run, outcome: Outcome, distributed: Distributed, *, as_json: bool) -> None:
+def finish(
+    run: Run, outcome: Outcome, distributed: Distributed, *, as_json: bool, **further: Any
+) -> None:
     """Print a training command's result; exit as an interrupted program does where it was."""
     if distributed.leads:
         metrics = read_metrics(run.path / METRICS)
@@ -155,6 +157,7 @@ def finish(run: Run, outcome: Outcome, distributed: Distributed, *, as_json: boo
             "finished": not outcome.stopped,
             "checkpoint": str(run.latest),
             "last": metrics[-1] if metrics else {},
+            **further,
         }
         emit(document, as_json=as_json, title=str(run.path))
     if outcome.stopped:

@@ -13,7 +13,7 @@ from vimpac.datasets import TokenStore
 from vimpac.pipeline import Predictor, VideoReader
 from vimpac.pipeline.video import center_crop
 from vimpac.tokenizer import load_tokenizer
-from vimpac.trainer import Run, evaluate_classifier
+from vimpac.trainer import EvaluationConfig, Run, evaluate_classifier
 
 
 def test_tokens_of_a_video_are_the_codes_of_its_centre_crops(store, motion_set):
@@ -82,9 +82,7 @@ def test_pretraining_is_recorded_and_evaluated(backbone, vimpac):
 def test_evaluation_equals_the_python_call(classifier, store, vimpac):
     report = vimpac("evaluate", classifier, "--clips", 2, "--json").document
     opened = TokenStore.open(store)
-    assert report == evaluate_classifier(
-        Run(classifier), opened, clips=2, device=torch.device("cpu")
-    )
+    assert report == evaluate_classifier(Run(classifier), opened, EvaluationConfig(clips=2))
     assert report["chance"] == 0.5
     assert report["videos"] == 4
 
