@@ -9,22 +9,11 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from .interface import PRECISIONS, TokenizerError
+from .interface import TokenizerError
 
 Module = TypeVar("Module", bound=nn.Module)
 
 _DEVICE_BATCH = 32  # items at a time on an accelerator; always full, so kernels never change
-
-
-def parse_precision(precision: str) -> str:
-    """Refuse what is no precision of an encoder.
-
-    Raises:
-        TokenizerError: It is neither `fp32` nor `bf16`.
-    """
-    if precision not in PRECISIONS:
-        raise TokenizerError(f"precision must be one of {', '.join(PRECISIONS)}, not {precision!r}")
-    return precision
 
 
 def arithmetic(device: torch.device, precision: str) -> AbstractContextManager[None]:

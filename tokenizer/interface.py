@@ -7,6 +7,7 @@ import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,27 @@ PRECISIONS = ("fp32", "bf16")
 
 class TokenizerError(ValueError):
     """A mistake in what was given to a tokenizer, told in one line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadOptions:
+    """How to load a tokenizer.
+
+    Attributes:
+        device: Where to put its weights.
+        precision: Arithmetic of the encoder, `fp32` or `bf16`.
+        trust: Allow files that run code of their own when loaded; only TorchScript asks for it.
+    """
+
+    device: str = "cpu"
+    precision: str = "fp32"
+    trust: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse unknown precisions."""
+        if self.precision not in PRECISIONS:
+            names = ", ".join(PRECISIONS)
+            raise TokenizerError(f"precision must be one of {names}, not {self.precision!r}")
 
 
 class Tokenizer(ABC):
@@ -120,7 +142,11 @@ class Tokenizer(ABC):
         """
         if not 0 <= steady < math.inf:
             raise TokenizerError(f"steady must be 0 or more, not {steady}")
-        return self._steady_stream(steady) if steady else CodeStream(self)
+        return self._steady_stream(steady) if steady else self._stream()
+
+    def _stream(self) -> CodeStream:
+        """A stream that chooses the nearest codes."""
+        return CodeStream(self)
 
     def _steady_stream(self, steady: float) -> CodeStream:
         """A stream that keeps codes steady, `steady` above 0; those that can override this."""

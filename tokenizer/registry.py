@@ -6,24 +6,35 @@ from collections.abc import Callable, Mapping
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from .interface import Tokenizer, TokenizerError
+from .installed import installed_tokenizers, load_installed
+from .interface import LoadOptions, Tokenizer, TokenizerError
+from .public.cosmos import load_cosmos, load_saved_cosmos
 from .public.load import load_dalle, load_flava, load_saved, load_vqgan
 from .vqvae import load_vqvae
 from .weights_file import FILE_NAME, read_header
 
 DEFAULT = "default"
 
-PUBLIC: Mapping[str, Callable[..., Tokenizer]] = {
+Loader = Callable[[Path, LoadOptions], Tokenizer]
+
+
+def _load_vqvae(path: Path, options: LoadOptions) -> Tokenizer:
+    return load_vqvae(path, device=options.device, precision=options.precision)
+
+
+PUBLIC: Mapping[str, Loader] = {
     "dalle": load_dalle,
     "flava": load_flava,
     "vqgan": load_vqgan,
+    "cosmos": load_cosmos,
 }
 """Public tokenizers, `NAME:PATH`."""
 
-SAVED: Mapping[str, Callable[..., Tokenizer]] = {
-    "vqvae": load_vqvae,
+SAVED: Mapping[str, Loader] = {
+    "vqvae": _load_vqvae,
     "dalle": load_saved,
     "vqgan": load_saved,
+    "cosmos": load_saved_cosmos,
 }
 """Who reads our own files, by the kind that their header names."""
 
@@ -37,8 +48,9 @@ def load_tokenizer(
     """Load a tokenizer.
 
     Args:
-        spec: `default` for the one that ships; `dalle:PATH`, `flava:PATH` or `vqgan:PATH` for
-            public weights; or the path of a `.safetensors` file of ours, or of a folder that holds
+        spec: `default` for the one that ships; `dalle:PATH`, `flava:PATH`, `vqgan:PATH` or
+            `cosmos:PATH` for public weights; `NAME` or `NAME:ARGUMENT` for one of an installed
+            package; or the path of a `.safetensors` file of ours, or of a folder that holds
             `tokenizer.safetensors` (a token store's `tokenizer/` is one).
         device: Where to put its weights.
         precision: Arithmetic of the encoder, `fp32` or `bf16`.
@@ -47,23 +59,32 @@ def load_tokenizer(
     Raises:
         TokenizerError: There is no such tokenizer, or its file cannot be used.
     """
+    options = LoadOptions(device=device, precision=precision, trust=trust)
     if spec == DEFAULT:
         with as_file(files(f"{__package__}.weights") / "default.safetensors") as path:
-            return load_vqvae(path, device=device, precision=precision)
+            return _load_vqvae(path, options)
     name, colon, rest = str(spec).partition(":")
     if colon and name in PUBLIC:
-        return PUBLIC[name](Path(rest), device=device, precision=precision)
-    return _load_file(Path(spec), device, precision)
+        return PUBLIC[name](Path(rest), options)
+    if name in installed_tokenizers() and not Path(spec).exists():
+        return load_installed(name, rest, options)
+    return _load_file(Path(spec), options)
 
 
-def _load_file(path: Path, device: str, precision: str) -> Tokenizer:
+def _load_file(path: Path, options: LoadOptions) -> Tokenizer:
     """Load a file of ours, or the one in a folder."""
     if path.is_dir():
         path = path / FILE_NAME
     if not path.is_file():
-        raise TokenizerError(f"{path}: no such tokenizer; give 'default', a file or a folder")
+        known = ", ".join([DEFAULT, *(f"{name}:PATH" for name in PUBLIC), *installed_tokenizers()])
+        raise TokenizerError(f"{path}: no such tokenizer; give {known}, a file or a folder")
     header = read_header(path)
     kind = str(header.get("kind"))
-    if (header.get("format"), header.get("version")) != ("tokenizer", 1) or kind not in SAVED:
-        raise TokenizerError(f"{path}: not a tokenizer this version of vimpac can read")
-    return SAVED[kind](path, device=device, precision=precision)
+    if (header.get("format"), header.get("version")) == ("tokenizer", 1):
+        if kind in SAVED:
+            return SAVED[kind](path, options)
+        if kind in installed_tokenizers():
+            return load_installed(kind, str(path), options)
+    raise TokenizerError(
+        f"{path}: not a tokenizer this version of vimpac can read, nor any installed package"
+    )

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .code_stream import CodeStream
-from .compute import arithmetic, channels_last, in_fixed_batches, parse_precision
+from .compute import arithmetic, channels_last, in_fixed_batches
 from .interface import Tokenizer, TokenizerError, check_frames, fingerprint_of
 from .quantizer import nearest_codes
 from .steady import SteadyStream
@@ -148,7 +148,7 @@ class VQVAETokenizer(Tokenizer):
         self.name = name
         self.config = config
         self.vocabulary = config.vocabulary
-        self.precision = parse_precision(precision)
+        self.precision = precision
         self._fingerprint = fingerprint_of({"kind": KIND, **asdict(config)}, model.state_dict())
         self._model = channels_last(model, device).eval()
 

@@ -42,21 +42,21 @@ def read_fixture(name: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
         return made, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
 
 
-def fill_zip(skeleton: bytes, storages: Sequence[Tensor]) -> bytes:
-    """A torch zip file from its small members and its storages, in order."""
+def fill_zip(skeleton: Tensor, weights: Mapping[str, Tensor], storages: Mapping[str, str]) -> bytes:
+    """A torch zip file from its other members and its weights, by the member each is in."""
     out = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(skeleton)) as small, zipfile.ZipFile(out, "w") as whole:
+    small = zipfile.ZipFile(io.BytesIO(skeleton.numpy().tobytes()))
+    with small, zipfile.ZipFile(out, "w") as whole:
         for member in small.namelist():
             whole.writestr(member, small.read(member))
-        root = next(name for name in small.namelist() if name.endswith("data.pkl"))
-        for i, storage in enumerate(storages):
-            whole.writestr(root.replace("data.pkl", f"data/{i}"), storage.numpy().tobytes())
+        for member, name in storages.items():
+            whole.writestr(member, weights[name].numpy().tobytes())
     return out.getvalue()
 
 
-def fill_legacy(skeleton: bytes, storages: Sequence[Tensor]) -> bytes:
-    """A torch legacy file from its pickles and its storages, in order."""
-    parts = [zlib.decompress(skeleton)]
-    for storage in storages:
-        parts += [storage.numel().to_bytes(8, "little"), storage.numpy().tobytes()]
+def fill_legacy(skeleton: Tensor, weights: Mapping[str, Tensor], storages: Sequence[str]) -> bytes:
+    """A torch legacy file from its pickles and its weights, in order."""
+    parts = [zlib.decompress(skeleton.numpy().tobytes())]
+    for name in storages:
+        parts += [weights[name].numel().to_bytes(8, "little"), weights[name].numpy().tobytes()]
     return b"".join(parts)

@@ -20,9 +20,10 @@ def write_dalle(folder: Path, form: str = "zip") -> Path:
     made, recorded = read_fixture("dalle")
     for part in ("encoder", "decoder"):
         weights = seeded_weights(made["shapes"][part])
-        storages = [weights[name] for name in made["storages"][f"{part}_{form}"]]
-        skeleton = recorded[f"{part}_{form}"].numpy().tobytes()
-        (folder / f"{part}.pkl").write_bytes(FILL[form](skeleton, storages))
+        content = FILL[form](
+            recorded[f"{part}_{form}"], weights, made["storages"][f"{part}_{form}"]
+        )
+        (folder / f"{part}.pkl").write_bytes(content)
     return folder
 
 

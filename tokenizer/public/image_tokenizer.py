@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..compute import arithmetic, channels_last, in_fixed_batches, parse_precision
-from ..interface import Tokenizer, fingerprint_of
+from ..compute import arithmetic, channels_last, in_fixed_batches
+from ..interface import LoadOptions, Tokenizer, fingerprint_of
 from ..weights_file import FILE_NAME, load_into, tokenizer_header, write_weights
 from .coding_model import CodingModel
 from .dalle import DalleConfig, DalleModel
@@ -38,8 +38,7 @@ class PublicImageTokenizer(Tokenizer):
         *,
         name: str,
         source: Path,
-        device: str = "cpu",
-        precision: str = "fp32",
+        options: LoadOptions,
     ) -> None:
         """Build the network of a kind and give it weights read from `source`.
 
@@ -54,10 +53,10 @@ class PublicImageTokenizer(Tokenizer):
         self.config = config
         self.vocabulary = config.vocabulary
         self.compression = model.compression
-        self.precision = parse_precision(precision)
+        self.precision = options.precision
         self._fingerprint = fingerprint_of({"kind": kind, **asdict(config)}, weights)
-        self._model = channels_last(model, device).eval().requires_grad_(False)
-        self._device = torch.device(device)
+        self._model = channels_last(model, options.device).eval().requires_grad_(False)
+        self._device = torch.device(options.device)
 
     @property
     def device(self) -> torch.device:

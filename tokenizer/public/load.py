@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ..interface import TokenizerError
+from ..interface import LoadOptions, TokenizerError
 from ..weights_file import read_weights
 from .dalle import dalle_weights, infer_dalle
 from .image_tokenizer import KINDS, Config, PublicImageTokenizer
@@ -25,31 +25,29 @@ FAMILIES = (
 """Each family's specification, its name, and a weight that tells it from the others."""
 
 
-def load_dalle(path: Path, *, device: str, precision: str) -> PublicImageTokenizer:
+def load_dalle(path: Path, options: LoadOptions) -> PublicImageTokenizer:
     """OpenAI's DALL-E dVAE.
 
     Args:
         path: A folder with `encoder.pkl` and, to draw pictures, `decoder.pkl`; or the encoder's
             file, the decoder beside it.
-        device: Where to put the weights.
-        precision: Arithmetic of the encoder.
+        options: How to load it.
 
     Raises:
         TokenizerError: No such file, a truncated or hostile one, or one of something else.
     """
     file = path / "encoder.pkl" if path.is_dir() else path
     encoder = dalle_weights(_of_family("dalle", read_state_dict(file), file))
-    return _with_decoder(encoder, file, "dalle", device, precision)
+    return _with_decoder(encoder, file, "dalle", options)
 
 
-def load_flava(path: Path, *, device: str, precision: str) -> PublicImageTokenizer:
+def load_flava(path: Path, options: LoadOptions) -> PublicImageTokenizer:
     """The same encoder as published with FLAVA (`FlavaImageCodebook`).
 
     Args:
         path: The file, or the folder of a model, with the codebook or the whole of FLAVA; to draw
             pictures, DALL-E's `decoder.pkl` beside it.
-        device: Where to put the weights.
-        precision: Arithmetic of the encoder.
+        options: How to load it.
 
     Raises:
         TokenizerError: No such file, a truncated or hostile one, or one of something else.
@@ -59,16 +57,15 @@ def load_flava(path: Path, *, device: str, precision: str) -> PublicImageTokeniz
     if any(name.startswith("image_codebook.") for name in published):
         published = without_prefix(published, "image_codebook.")
     encoder = dalle_weights(_of_family("flava", published, file))
-    return _with_decoder(encoder, file, "flava", device, precision)
+    return _with_decoder(encoder, file, "flava", options)
 
 
-def load_vqgan(path: Path, *, device: str, precision: str) -> PublicImageTokenizer:
+def load_vqgan(path: Path, options: LoadOptions) -> PublicImageTokenizer:
     """A VQGAN of taming-transformers or latent diffusion, or a diffusers `VQModel`.
 
     Args:
         path: A checkpoint's file, or the folder of a diffusers model with its `config.json`.
-        device: Where to put the weights.
-        precision: Arithmetic of the encoder.
+        options: How to load it.
 
     Raises:
         TokenizerError: No such file, a truncated or hostile one, or one of something else.
@@ -82,11 +79,11 @@ def load_vqgan(path: Path, *, device: str, precision: str) -> PublicImageTokeniz
     weights = _of_family("vqgan", convert(published), file, named=published)
     config = _inferred(lambda: infer_vqgan(weights, norm_groups=norm_groups), "VQGAN", file)
     return PublicImageTokenizer(
-        "vqgan", config, weights, name="vqgan", source=file, device=device, precision=precision
+        "vqgan", config, weights, name="vqgan", source=file, options=options
     )
 
 
-def load_saved(path: Path, *, device: str, precision: str) -> PublicImageTokenizer:
+def load_saved(path: Path, options: LoadOptions) -> PublicImageTokenizer:
     """Read what `PublicImageTokenizer.save` wrote.
 
     Raises:
@@ -99,13 +96,11 @@ def load_saved(path: Path, *, device: str, precision: str) -> PublicImageTokeniz
     except (KeyError, TypeError, TokenizerError) as error:
         raise TokenizerError(f"{path}: its configuration cannot be used ({error})") from error
     name = str(header.get("name", kind))
-    return PublicImageTokenizer(
-        kind, config, weights, name=name, source=path, device=device, precision=precision
-    )
+    return PublicImageTokenizer(kind, config, weights, name=name, source=path, options=options)
 
 
 def _with_decoder(
-    encoder: Mapping[str, Tensor], file: Path, name: str, device: str, precision: str
+    encoder: Mapping[str, Tensor], file: Path, name: str, options: LoadOptions
 ) -> PublicImageTokenizer:
     """A tokenizer of DALL-E's encoder, with the decoder that lies beside its file, if any."""
     beside = file.parent / "decoder.pkl"
@@ -115,9 +110,7 @@ def _with_decoder(
     config = _inferred(lambda: infer_dalle(encoder, decoder), "DALL-E", file)
     weights = {f"encoder.{name}": weight for name, weight in encoder.items()}
     weights |= {f"decoder.{name}": weight for name, weight in (decoder or {}).items()}
-    return PublicImageTokenizer(
-        "dalle", config, weights, name=name, source=file, device=device, precision=precision
-    )
+    return PublicImageTokenizer("dalle", config, weights, name=name, source=file, options=options)
 
 
 def _inferred(infer: Callable[[], Config], family: str, file: Path) -> Config:
