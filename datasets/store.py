@@ -4,7 +4,7 @@ import hashlib
 import tempfile
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from weakref import finalize
 
@@ -139,9 +139,9 @@ class TokenStore:
         return self._tokenizer
 
     @property
-    def commits(self) -> list[CommitRecord]:
-        """Commit records of the store's shards, read anew."""
-        return [read_commit(self.files, int(shard)) for shard in self.index.shards]
+    def commits(self) -> Iterator[CommitRecord]:
+        """Commit records of the store's shards, read anew, one at a time."""
+        return (read_commit(self.files, int(shard)) for shard in self.index.shards)
 
     def summary(self) -> dict[str, object]:
         """Figures of the store, ready for JSON (see `summary.summarize`)."""

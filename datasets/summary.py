@@ -1,6 +1,6 @@
 """What a store says of itself: the content of `vimpac tokens info`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,32 @@ from .format.identity import StoreIdentity
 from .format.plan import read_plan
 
 
+class Totals:
+    """Sums over commit records, taken one at a time.
+
+    Args:
+        identity: What the store is made of.
+    """
+
+    def __init__(self, identity: StoreIdentity) -> None:
+        self.identity = identity
+        self.shards = self.videos = self.failed = self.frames = self.tokens = 0
+        self.used = np.zeros(identity.vocabulary, dtype=np.bool_)
+
+    def count(self, records: Iterable[CommitRecord]) -> Iterator[tuple[str, str]]:
+        """Count records as they are drawn; yields the key and digest of every video."""
+        for record in records:
+            self.shards += 1
+            self.videos += len(record.keys)
+            self.failed += len(record.failures)
+            self.frames += sum(record.frames)
+            self.tokens += record.tokens(self.identity)
+            self.used |= record.used()[: len(self.used)]
+            yield from zip(record.keys, record.digests, strict=True)
+
+
 def summarize(
-    store: Path, identity: StoreIdentity, commits: Sequence[CommitRecord]
+    store: Path, identity: StoreIdentity, commits: Iterable[CommitRecord]
 ) -> dict[str, object]:
     """Figures of a store, ready for JSON; reads the commit records, not the shards.
 
@@ -21,32 +45,35 @@ def summarize(
     files, which do not grow with the codes. `codebook_use` is the share of the vocabulary that
     occurs at least once.
     """
-    frames = sum(sum(commit.frames) for commit in commits)
-    tokens = sum(commit.tokens(identity) for commit in commits)
+    totals = Totals(identity)
+    digest = logical_hash(totals.count(commits))
     sizes = {name: path.stat().st_size for name, path in files_below(store).items()}
     tokenizer_bytes = sum(
         size for name, size in sizes.items() if name.startswith(f"{TOKENIZER_FOLDER}/")
     )
-    used = np.logical_or.reduce([commit.used() for commit in commits])
-    digests = [pair for c in commits for pair in zip(c.keys, c.digests, strict=True)]
     return {
-        "videos": len(digests),
-        "failed": sum(len(commit.failures) for commit in commits),
-        "shards": len(commits),
+        "videos": totals.videos,
+        "failed": totals.failed,
+        "shards": totals.shards,
         "shards_planned": len(read_plan(store).shards),
-        "frames": frames,
-        "tokens": tokens,
+        "frames": totals.frames,
+        "tokens": totals.tokens,
         "fps": identity.fps,
         "size": identity.size,
         "views": list(identity.views),
         "grid": list(identity.grid()),
         "vocabulary": identity.vocabulary,
-        "codebook_use": float(used.sum()) / identity.vocabulary,
+        "codebook_use": float(totals.used.mean()),
         "bytes_on_disk": sum(sizes.values()),
         "tokenizer_bytes": tokenizer_bytes,
-        "bytes_per_token": (sum(sizes.values()) - tokenizer_bytes) / tokens if tokens else None,
-        "logical_hash": logical_hash(digests),
+        "bytes_per_token": (sum(sizes.values()) - tokenizer_bytes) / totals.tokens
+        if totals.tokens
+        else None,
+        "logical_hash": digest,
+        "form": identity.form,
+        "code_dtype": identity.code_dtype,
         "tokenizer": identity.tokenizer.to_dict(),
         "precision": identity.precision,
+        "steady": identity.steady,
         "versions": dict(identity.versions),
     }

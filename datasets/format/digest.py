@@ -26,6 +26,7 @@ def video_digest(key: str, views: Mapping[str, NDArray[np.unsignedinteger]]) -> 
 def logical_hash(videos: Iterable[tuple[str, str]]) -> str:
     """sha256 over the digests of (key, digest) pairs in the order of their keys' UTF-8, in hex."""
     digest = hashlib.sha256()
-    for _, hexadecimal in sorted(videos, key=lambda video: video[0].encode()):
-        digest.update(bytes.fromhex(hexadecimal))
+    packed = ((key.encode(), bytes.fromhex(hexadecimal)) for key, hexadecimal in videos)
+    for _, raw in sorted(packed):
+        digest.update(raw)
     return digest.hexdigest()
