@@ -13,6 +13,8 @@ from .format.files import (
     INDEX_FILE,
     PLAN_FILE,
     SHARDS_FOLDER,
+    STORE_NAMES,
+    TEMPORARY,
     TOKENIZER_FOLDER,
     file_sha256,
     files_below,
@@ -67,8 +69,8 @@ def prepare_folder(store: Path) -> None:
     if store.exists() and not store.is_dir():
         raise StoreError(f"{store} is a file: name a folder for the token store")
     store.mkdir(parents=True, exist_ok=True)
-    ours = {PLAN_FILE, IDENTITY_FILE, TOKENIZER_FOLDER, SHARDS_FOLDER, COMMITS_FOLDER}
-    others = [p.name for p in store.iterdir() if p.name not in ours and p.name[:5] != ".tmp+"]
+    names = [path.name for path in store.iterdir()]
+    others = [name for name in names if name not in STORE_NAMES and not name.startswith(TEMPORARY)]
     if others:
         raise StoreError(
             f"{store} holds other files ({min(others)}) and is not a token store: "
@@ -136,19 +138,16 @@ def committed(path: str | Path, shard: int) -> bool:
     """Whether a token shard is in the store: its record is sound and its files match it."""
     store = Path(path)
     try:
-        record = read_commit(store, shard)
-        current = (record.plan, record.identity) == (
-            read_plan(store).hash,
-            read_identity(store).hash,
-        )
+        record, identity = read_commit(store, shard), read_identity(store)
+        current = (record.plan, record.identity) == (read_plan(store).hash, identity.hash)
     except StoreError:
         return False
-    return current and not file_problems(store, record)
+    return current and not file_problems(store, identity, record)
 
 
-def file_problems(store: Path, record: CommitRecord) -> list[str]:
+def file_problems(store: Path, identity: StoreIdentity, record: CommitRecord) -> list[str]:
     """What differs between a shard's files and its record, a short phrase each."""
-    found = files_below(store, shard_of(read_identity(store), record.shard))
+    found = files_below(store, shard_of(identity, record.shard))
     problems = [f"{name} is not in the commit record" for name in found if name not in record.files]
     for name, file in record.files.items():
         if name not in found:

@@ -119,7 +119,7 @@ def shard_problems(store: Path, identity: StoreIdentity, plan: Plan, shard: int)
     except StoreError as error:
         return [str(error)]
     problems = record_problems(record, identity, plan)
-    problems += file_problems(store, record)
+    problems += file_problems(store, identity, record)
     return problems or content_problems(store, identity, record)
 
 

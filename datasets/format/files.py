@@ -15,6 +15,17 @@ TOKENIZER_FOLDER = "tokenizer"
 CHECKSUMS_FILE = "SHA256SUMS"
 SHARDS_FOLDER = "shards"
 COMMITS_FOLDER = "commits"
+CARD_FILE = "README.md"
+CARD_FIELDS_FILE = "card.json"
+CROISSANT_FILE = "croissant.json"
+CARD_FILES = (CARD_FILE, CARD_FIELDS_FILE, CROISSANT_FILE)
+
+DOCUMENTS = (IDENTITY_FILE, PLAN_FILE, INDEX_FILE)
+STORE_NAMES = frozenset((*DOCUMENTS, TOKENIZER_FOLDER, SHARDS_FOLDER, COMMITS_FOLDER, *CARD_FILES))
+"""All that a store's folder may hold, beside unfinished writes."""
+
+TEMPORARY = ".tmp+"
+"""Begin of the names of unfinished writes."""
 
 # A leftover of a machine we cannot ask is dead once nothing in it changed for this long.
 DEAD_AFTER_SECONDS = 24 * 3600
@@ -28,12 +39,12 @@ def commit_name(shard: int) -> str:
 def temporary_path(final: Path) -> Path:
     """A unique name beside `final` that tells which process owns it."""
     owner = f"{socket.gethostname()}+{os.getpid()}+{uuid.uuid4().hex[:12]}"
-    return final.with_name(f".tmp+{final.name}+{owner}")
+    return final.with_name(f"{TEMPORARY}{final.name}+{owner}")
 
 
 def remove_dead_leftovers(folder: Path, final_name: str | None = None) -> None:
     """Remove temporary files and folders whose owner is gone, of one final name or of all."""
-    for path in folder.glob(f".tmp+{final_name or '*'}+*"):
+    for path in folder.glob(f"{TEMPORARY}{final_name or '*'}+*"):
         if is_dead(path):
             remove(path)
 
