@@ -1,11 +1,13 @@
 """The token store: write it, read it, verify it, and draw clips from it."""
 
 from .build import commit_shard, committed, create_store, failures
+from .entropy import measure_entropy
 from .errors import StoreError
 from .format.commit import CommitRecord, VideoFailure, read_commit
 from .format.identity import StoreIdentity, TokenizerIdentity, read_identity
 from .format.plan import Plan, PlanItem, make_plan, read_plan
 from .format.views import CROPS, FULL, VIEW_SETS, View, paper_views, parse_view
+from .importing import ImportJob, open_source, plan_import, run_import, stated_fingerprint
 from .loading.clips import ClipBatch, DrawnClips, RandomClips
 from .loading.evaluation_clips import (
     EvaluationClips,
@@ -26,6 +28,7 @@ from .loading.sampling import (
 from .loading.selection import select_videos
 from .shards.form import SourceInfo
 from .shards.writer import ShardWriter, WrittenShard
+from .sharing import CardFields, MergeJob, Pull, Push, plan_merge, run_merge, write_card
 from .store import TokenStore
 from .tasks import (
     TASKS,
@@ -46,17 +49,22 @@ __all__ = [
     "TRAIN",
     "VALIDATION",
     "VIEW_SETS",
+    "CardFields",
     "ClipBatch",
     "ClipLoader",
     "CommitRecord",
     "DrawnClips",
     "EvaluationClips",
     "EvaluationSample",
+    "ImportJob",
     "LabelSource",
     "LabelledSplit",
+    "MergeJob",
     "Plan",
     "PlanItem",
     "Problem",
+    "Pull",
+    "Push",
     "RandomClips",
     "ShardWriter",
     "SourceInfo",
@@ -81,14 +89,22 @@ __all__ = [
     "failures",
     "make_plan",
     "mask_token",
+    "measure_entropy",
+    "open_source",
     "pad_token",
     "paper_views",
     "parse_view",
+    "plan_import",
+    "plan_merge",
     "read_commit",
     "read_identity",
     "read_plan",
+    "run_import",
+    "run_merge",
     "select_videos",
+    "stated_fingerprint",
     "stored_view",
     "take_clip",
     "verify",
+    "write_card",
 ]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import typer
 
-from ....datasets import TokenStore
+from ....datasets import TokenStore, measure_entropy
 from ....datasets import verify as verify_store
 from ...console import emit
 from ..options import Json, Store
@@ -12,7 +12,9 @@ from ..options import Json, Store
 
 def info(store: Store = Path("tokens"), json: Json = False) -> None:
     """Say what made a store and what it holds."""
-    emit(TokenStore.open(store).summary(), as_json=json, title=str(store))
+    opened = TokenStore.open(store)
+    document = opened.summary() | {"entropy": measure_entropy(opened).to_dict()}
+    emit(document, as_json=json, title=str(store))
 
 
 def verify(store: Store = Path("tokens"), json: Json = False) -> None:
