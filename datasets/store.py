@@ -145,7 +145,7 @@ class TokenStore:
 
     def summary(self) -> dict[str, object]:
         """Figures of the store, ready for JSON (see `summary.summarize`)."""
-        return summarize(self.folder, self.identity, self.commits)
+        return summarize(self.files, self.identity, self.commits)
 
     def index_of(self, key: str) -> int:
         """Number of the video with a key; raises StoreError when there is none."""

@@ -1,13 +1,13 @@
 """What a store says of itself: the content of `vimpac tokens info`."""
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import numpy as np
 
+from .format.access import StoreFiles
 from .format.commit import CommitRecord
 from .format.digest import logical_hash
-from .format.files import TOKENIZER_FOLDER, files_below
+from .format.files import COMMITS_FOLDER, TOKENIZER_FOLDER
 from .format.identity import StoreIdentity
 from .format.plan import read_plan
 
@@ -21,7 +21,7 @@ class Totals:
 
     def __init__(self, identity: StoreIdentity) -> None:
         self.identity = identity
-        self.shards = self.videos = self.failed = self.frames = self.tokens = 0
+        self.shards = self.videos = self.failed = self.frames = self.tokens = self.bytes = 0
         self.used = np.zeros(identity.vocabulary, dtype=np.bool_)
 
     def count(self, records: Iterable[CommitRecord]) -> Iterator[tuple[str, str]]:
@@ -32,30 +32,30 @@ class Totals:
             self.failed += len(record.failures)
             self.frames += sum(record.frames)
             self.tokens += record.tokens(self.identity)
+            self.bytes += record.bytes
             self.used |= record.used()[: len(self.used)]
             yield from zip(record.keys, record.digests, strict=True)
 
 
 def summarize(
-    store: Path, identity: StoreIdentity, commits: Iterable[CommitRecord]
+    files: StoreFiles, identity: StoreIdentity, commits: Iterable[CommitRecord]
 ) -> dict[str, object]:
     """Figures of a store, ready for JSON; reads the commit records, not the shards.
 
-    `bytes_on_disk` is everything in the folder; `bytes_per_token` leaves out the tokenizer's
-    files, which do not grow with the codes. `codebook_use` is the share of the vocabulary that
-    occurs at least once.
+    `bytes_on_disk` is all files of the store; `bytes_per_token` leaves out the tokenizer's, which
+    do not grow with the codes. `codebook_use` is the share of the vocabulary that occurs at least
+    once.
     """
     totals = Totals(identity)
     digest = logical_hash(totals.count(commits))
-    sizes = {name: path.stat().st_size for name, path in files_below(store).items()}
-    tokenizer_bytes = sum(
-        size for name, size in sizes.items() if name.startswith(f"{TOKENIZER_FOLDER}/")
-    )
+    documents = sum(sum(files.sizes(folder).values()) for folder in ("", COMMITS_FOLDER))
+    tokenizer = sum(files.sizes(TOKENIZER_FOLDER).values())
+    codes = totals.bytes + documents
     return {
         "videos": totals.videos,
         "failed": totals.failed,
         "shards": totals.shards,
-        "shards_planned": len(read_plan(store).shards),
+        "shards_planned": len(read_plan(files).shards),
         "frames": totals.frames,
         "tokens": totals.tokens,
         "fps": identity.fps,
@@ -64,11 +64,9 @@ def summarize(
         "grid": list(identity.grid()),
         "vocabulary": identity.vocabulary,
         "codebook_use": float(totals.used.mean()),
-        "bytes_on_disk": sum(sizes.values()),
-        "tokenizer_bytes": tokenizer_bytes,
-        "bytes_per_token": (sum(sizes.values()) - tokenizer_bytes) / totals.tokens
-        if totals.tokens
-        else None,
+        "bytes_on_disk": codes + tokenizer,
+        "tokenizer_bytes": tokenizer,
+        "bytes_per_token": codes / totals.tokens if totals.tokens else None,
         "logical_hash": digest,
         "form": identity.form,
         "code_dtype": identity.code_dtype,

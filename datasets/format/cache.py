@@ -1,5 +1,6 @@
 """A local copy of what was read of a remote store, file by file."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -38,16 +39,24 @@ class CachedFiles:
         return self.files.sizes(folder)
 
 
-def copy_file(source: OpenFile, path: Path) -> None:
-    """Copy a file in pieces; others see it whole or not at all."""
+def copy_file(source: OpenFile, path: Path) -> str:
+    """Copy a file in pieces; others see it whole or not at all.
+
+    Returns:
+        sha256 of what was copied, in hex.
+    """
+    digest = hashlib.sha256()
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_path(path)
     try:
         with temporary.open("wb") as copy:
             for start in range(0, source.size, PIECE):
-                copy.write(source.read(start, min(PIECE, source.size - start)))
+                piece = source.read(start, min(PIECE, source.size - start))
+                digest.update(piece)
+                copy.write(piece)
         os.replace(temporary, path)
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror}") from None
     finally:
         temporary.unlink(missing_ok=True)
+    return digest.hexdigest()

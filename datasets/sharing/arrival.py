@@ -1,7 +1,6 @@
 """Putting a copy of a token shard into a store: files are hashed as they arrive, then committed."""
 
 import fcntl
-import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,7 +9,8 @@ from pathlib import Path
 
 from ..build import file_problems
 from ..errors import StoreError
-from ..format.access import OpenFile, StoreFiles
+from ..format.access import StoreFiles
+from ..format.cache import copy_file
 from ..format.commit import CommitRecord, FileRecord, read_commit, write_commit
 from ..format.files import (
     file_sha256,
@@ -22,9 +22,6 @@ from ..format.files import (
 )
 from ..format.identity import StoreIdentity
 from ..shards import shard_of
-
-PIECE = 2**23
-"""Bytes read and written at a time."""
 
 
 @contextmanager
@@ -92,7 +89,6 @@ def receive_shard(
     try:
         for name, expected in record.files.items():
             path = temporary / name_within(record, identity, name)
-            path.parent.mkdir(parents=True, exist_ok=True)
             receive_file(source, name, path, expected, link=link)
         sync_tree(temporary)
         move_into_place(temporary, place)
@@ -128,18 +124,8 @@ def receive_file(
     sha256 = ""
     if link:
         with suppress(OSError):  # another file system, or one without links: copied instead
+            path.parent.mkdir(parents=True, exist_ok=True)
             os.link(Path(source.location) / name, path)
             sha256 = file_sha256(path)
-    if (sha256 or copy(file, path)) != expected.sha256:
+    if (sha256 or copy_file(file, path)) != expected.sha256:
         raise StoreError(f"{where} does not match its sha256: it is damaged")
-
-
-def copy(file: OpenFile, path: Path) -> str:
-    """Copy an open file a piece at a time; returns the sha256 of what was written, in hex."""
-    digest = hashlib.sha256()
-    with path.open("wb") as target:
-        for start in range(0, file.size, PIECE):
-            piece = file.read(start, min(PIECE, file.size - start))
-            digest.update(piece)
-            target.write(piece)
-    return digest.hexdigest()

@@ -104,7 +104,7 @@ def card_text(card: CardFields, summary: Mapping[str, Any]) -> str:
     """
     made_by = {f"tokenizer's {name}": value for name, value in summary["tokenizer"].items()}
     made_by |= {"precision": summary["precision"], "steadiness": summary["steady"]}
-    figures = summary | {"grid": " x ".join(map(str, summary["grid"]))}
+    figures = {**summary, "grid": " x ".join(map(str, summary["grid"]))}
     said = asdict(card)
     return TEMPLATE.format(
         head="\n".join(

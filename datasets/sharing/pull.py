@@ -9,6 +9,7 @@ from typing import Any
 from ..build import check_same, prepare_folder, write_new
 from ..errors import StoreError
 from ..format.access import open_files, read_whole
+from ..format.cache import copy_file
 from ..format.commit import committed_shards, read_commit
 from ..format.files import (
     CARD_FILES,
@@ -27,7 +28,7 @@ from ..format.identity import read_identity
 from ..format.index import load_index
 from ..format.plan import Plan
 from ..verify import record_problems, tokenizer_problems
-from .arrival import copy, is_here, receive_shard, sole_writer
+from .arrival import is_here, receive_shard, sole_writer
 
 CONNECTIONS = 4
 """Shards fetched at a time."""
@@ -101,10 +102,9 @@ class Pull:
         if final.exists() or CHECKSUMS_FILE not in names:
             return
         folder = temporary_path(final)
-        folder.mkdir()
         try:
             for name in names:
-                copy(self.source.open(f"{TOKENIZER_FOLDER}/{name}"), folder / name)
+                copy_file(self.source.open(f"{TOKENIZER_FOLDER}/{name}"), folder / name)
             for problem in tokenizer_problems(folder):
                 raise StoreError(f"{self.source.location}: {problem}")
             sync_tree(folder)
