@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .config import ModelConfig
+from .dropout import Dropout
 from .layout import AXES, Axes, split_evenly
 
 DIMENSION = {"T": 1, "H": 2, "W": 3}
@@ -41,10 +42,13 @@ class AxisAttention(nn.Module):
             `(B, T, H, W, a)` and `(B, a)`.
         """
         batch, *grid = tokens.shape[:4]
-        query, key, value = (
-            self._lines(projection(tokens), projection(cls))
-            for projection in (self.query, self.key, self.value)
-        )  # each (B * G, n, 1 + L, a / n)
+        parts = (self.query, self.key, self.value)
+        weight = torch.cat([part.weight for part in parts])  # one product in place of three
+        bias = torch.cat([part.bias for part in parts])
+        lines = self._lines(
+            functional.linear(tokens, weight, bias), functional.linear(cls, weight, bias)
+        ).unflatten(-1, (3, self.heads, -1))
+        query, key, value = lines.transpose(1, 3).unbind(2)  # each (B * G, n, 1 + L, a / n)
         mask = None if padding is None else self._key_mask(padding)
         out = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         out = out.transpose(1, 2).flatten(2)  # (B * G, 1 + L, a)
@@ -52,11 +56,13 @@ class AxisAttention(nn.Module):
         return self._grid(out[:, 1:], batch, grid), out_cls
 
     def _lines(self, tokens: Tensor, cls: Tensor) -> Tensor:
-        """Cut `(B, T, H, W, a)` into lines led by [CLS]: `(B * G, n, 1 + L, a / n)`."""
-        lines = tokens.permute(0, *self._order, 4).flatten(1 + self._across, 3).flatten(0, -3)
-        # lines: (B * G, L, a), the attended axes joined
-        leads = cls.repeat_interleave(lines.shape[0] // cls.shape[0], 0).unsqueeze(1)
-        return torch.cat([leads, lines], 1).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        """Cut `(B, T, H, W, c)` into lines led by [CLS] `(B, c)`: `(B * G, 1 + L, c)`."""
+        axes = tokens.permute(0, *self._order, 4)
+        others = axes.shape[1 : 1 + self._across]
+        lead = cls.view(len(cls), *[1] * len(others), 1, -1).expand(-1, *others, 1, -1)
+        if len(self.axes) > 1:
+            axes = axes.flatten(1 + self._across, 3)
+        return torch.cat([lead, axes], -2).flatten(0, len(others))
 
     def _grid(self, lines: Tensor, batch: int, grid: list[int]) -> Tensor:
         """Lay `(B * G, L, a)` back onto the grid: `(B, T, H, W, a)`."""
@@ -94,14 +100,22 @@ class AttentionBlock(nn.Module):
         )
         self.output = nn.Linear(config.head_width * config.heads, config.width)
         self.norm = nn.LayerNorm(config.width, eps=1e-12)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
-    def forward(self, tokens: Tensor, cls: Tensor, padding: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Attend, project, add and normalise; shapes as in `AxisAttention.forward`."""
+    def forward(
+        self, tokens: Tensor, cls: Tensor, padding: Tensor | None, places: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Attend, project, add and normalise; shapes as in `AxisAttention.forward`.
+
+        With `places` `(M,)`, flat numbers of tokens, only those are given: `(M, d)`.
+        """
         inputs = (self.norm(tokens), self.norm(cls)) if self.pre_norm else (tokens, cls)
         attended = [attention(*inputs, padding) for attention in self.attentions]
+        out = torch.cat([out for out, _ in attended], -1)
+        if places is not None:
+            out, tokens = (x.flatten(0, 3).index_select(0, places) for x in (out, tokens))
         return (
-            self._residual(tokens, torch.cat([out for out, _ in attended], -1)),
+            self._residual(tokens, out),
             self._residual(cls, torch.cat([out for _, out in attended], -1)),
         )
 

@@ -4,13 +4,14 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from ...datasets import mask_token, pad_token
 from .attention import AttentionBlock
 from .config import ModelConfig
+from .dropout import Dropout
 from .layout import parse_layout
+from .recompute import gelu_then
 
 TABLE_AXES = {
     "factorised": ((0,), (1,), (2,)),
@@ -59,17 +60,30 @@ class Layer(nn.Module):
         self.expand = nn.Linear(config.width, config.mlp_width)
         self.contract = nn.Linear(config.mlp_width, config.width)
         self.norm = nn.LayerNorm(config.width, eps=1e-12)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
-    def forward(self, tokens: Tensor, cls: Tensor, padding: Tensor | None) -> tuple[Tensor, Tensor]:
-        """`(B, T, H, W, d)` tokens, `(B, d)` [CLS], `(B, T, H, W)` padding or none."""
-        for block in self.blocks:
-            tokens, cls = block(tokens, cls, padding)
+    def forward(
+        self, tokens: Tensor, cls: Tensor, padding: Tensor | None, places: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Go through the blocks, then the MLP.
+
+        Args:
+            tokens: `(B, T, H, W, d)`.
+            cls: `(B, d)`.
+            padding: `(B, T, H, W)` bool, or none.
+            places: `(M,)`, flat numbers of the tokens whose states are wanted; none wants all.
+
+        Returns:
+            Tokens as they came, or `(M, d)` of those wanted, and [CLS].
+        """
+        last = len(self.blocks) - 1
+        for number, block in enumerate(self.blocks):
+            tokens, cls = block(tokens, cls, padding, places if number == last else None)
         return self._mlp(tokens), self._mlp(cls)
 
     def _mlp(self, x: Tensor) -> Tensor:
-        inner = self.norm(x) if self.pre_norm else x
-        x = x + self.dropout(self.contract(functional.gelu(self.expand(inner))))
+        inner = self.expand(self.norm(x) if self.pre_norm else x)
+        x = x + self.dropout(gelu_then(self.contract, inner))
         return x if self.pre_norm else self.norm(x)
 
 
@@ -93,7 +107,7 @@ class Backbone(nn.Module):
         self.cls = nn.Parameter(torch.empty(config.width))
         self.positions = PositionTables(config)
         self.input_norm = nn.LayerNorm(config.width, eps=1e-12)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
         self.output_norm = (
             nn.LayerNorm(config.width, eps=1e-12) if config.norm == "pre" else nn.Identity()
@@ -101,24 +115,29 @@ class Backbone(nn.Module):
         initialise(self, config.init_std)
         self._initialise_own(config.init_std)
 
-    def forward(self, codes: Tensor, padding: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, codes: Tensor, padding: Tensor | None = None, places: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Encode clips.
 
         Args:
             codes: `(B, T, H, W)` int64, [MASK] and [PAD] included.
             padding: `(B, T, H, W)` bool, true at [PAD]; see `padding_of`. None costs nothing.
+            places: `(M,)` int64, flat numbers of the tokens whose hidden states are wanted, which
+                spares the last layer the others' projections; none wants all.
 
         Returns:
-            Hidden states `(B, T, H, W, d)` and [CLS] `(B, d)`.
+            Hidden states `(B, T, H, W, d)`, or `(M, d)` of those wanted, and [CLS] `(B, d)`.
         """
         tokens = self.dropout(self.input_norm(self.embedding(codes) + self.positions()))
         cls = self.dropout(self.input_norm(self.cls + self.positions.cls))
         cls = cls.expand(codes.shape[0], -1)
-        for layer in self.layers:
+        for number, layer in enumerate(self.layers, 1):
+            wanted = places if number == len(self.layers) else None
             if self.checkpoint_layers and torch.is_grad_enabled():
-                tokens, cls = checkpoint(layer, tokens, cls, padding, use_reentrant=False)
+                tokens, cls = checkpoint(layer, tokens, cls, padding, wanted, use_reentrant=False)
             else:
-                tokens, cls = layer(tokens, cls, padding)
+                tokens, cls = layer(tokens, cls, padding, wanted)
         return self.output_norm(tokens), self.output_norm(cls)
 
     def padding_of(self, codes: Tensor) -> Tensor | None:

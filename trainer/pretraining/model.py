@@ -34,8 +34,8 @@ class PretrainModel(nn.Module):
             The summed cross-entropy over the places in nats, how many were predicted right, both
             scalars, and [CLS] `(N, d)`.
         """
-        hidden, cls = self.backbone(codes, padding)
-        features = self.token_head.features(hidden.flatten(0, 3)[places])
+        hidden, cls = self.backbone(codes, padding, places)
+        features = self.token_head.features(hidden)
         embedding = self.backbone.embedding.weight
         loss, hits = token_loss(features, embedding, self.token_head.bias, targets)
         return loss, hits, cls
