@@ -3,6 +3,7 @@
 from .classification.config import FinetuneConfig
 from .classification.evaluation import EvaluationConfig, evaluate_classifier
 from .classification.finetuning import finetune
+from .classification.frozen import evaluate_features
 from .classification.inference import clip_probabilities
 from .classification.model import Classifier
 from .classification.recipes import task_recipe
@@ -54,6 +55,7 @@ __all__ = [
     "choose_stride",
     "clip_probabilities",
     "evaluate_classifier",
+    "evaluate_features",
     "evaluate_pretraining",
     "export_graph",
     "export_run",

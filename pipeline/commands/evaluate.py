@@ -5,10 +5,11 @@ from typing import Annotated, Any
 
 import typer
 
-from ...datasets import TokenStore
+from ...datasets import LabelSource, TokenStore
 from ...trainer import (
     EvaluationConfig,
     evaluate_classifier,
+    evaluate_features,
     evaluate_pretraining,
     join,
 )
@@ -43,26 +44,37 @@ def evaluate(
     only: Annotated[
         str | None, typer.Option(help="Of a pre-trained run: keys, as '*/validation/*'.")
     ] = None,
+    knn: Annotated[
+        bool, typer.Option("--knn", help="Of a pre-trained run: classes by nearest neighbours.")
+    ] = False,
+    linear_probe: Annotated[
+        bool, typer.Option("--linear-probe", help="Of a pre-trained run: by a linear classifier.")
+    ] = False,
     device: options.Device = "auto",
     workers: options.Workers = 0,
     json: options.Json = False,
 ) -> None:
     """Evaluate a run: classes of a fine-tuned one, masked tokens of a pre-trained one.
 
-    The store and the labels are the run's own where no others are named.
+    The store and the labels are the run's own where no others are named. Of a pre-trained run,
+    --knn and --linear-probe tell the classes of --task or --labels with nothing fine-tuned.
     """
-    trained = TrainingRun(run)
+    trained, source = TrainingRun(run), label_source(given_options(context))
+    methods = [name for name, on in (("knn", knn), ("linear_probe", linear_probe)) if on]
     with join(device) as distributed:
         store = TokenStore.open(tokens or recorded_store(trained))
-        if trained.config["kind"] == "pretrain":
+        if trained.config["kind"] == "pretrain" and not methods:
+            refuse_labels(source, predictions)
             report = evaluate_pretraining(trained, store, only=only, device=distributed.device)
+        elif methods:
+            if source is None:
+                raise PipelineError("--task or --labels should say which classes to tell")
+            report = evaluate_features(
+                trained, store, source, methods, split=split, clips=clips, distributed=distributed
+            )
         else:
             config = EvaluationConfig(
-                labels=label_source(given_options(context)),
-                split=split,
-                clips=clips,
-                crops=crops,
-                workers=workers,
+                labels=source, split=split, clips=clips, crops=crops, workers=workers
             )
             report = evaluate_classifier(
                 trained, store, config, distributed=distributed, predictions=predictions
@@ -71,7 +83,16 @@ def evaluate(
             emit(report if json else readable(report), as_json=json, title=f"{run} on {store.path}")
 
 
-def recorded_store(run: TrainingRun) -> Path:
+def refuse_labels(source: LabelSource | None, predictions: Path | None) -> None:
+    """Raise PipelineError where a pre-trained run is asked for classes it has not learned."""
+    if source is not None or predictions is not None:
+        raise PipelineError(
+            "a pre-training run has no classifier: fine-tune it first, or tell classes by its "
+            "features with --knn or --linear-probe"
+        )
+
+
+def recorded_store(run: TrainingRun) -> str:
     """Where a run's tokens were.
 
     Raises:
@@ -82,7 +103,7 @@ def recorded_store(run: TrainingRun) -> Path:
         raise PipelineError(
             f"{run.path} does not say where its tokens are: name them with --tokens"
         )
-    return Path(path)
+    return str(path)
 
 
 def readable(report: dict[str, Any]) -> dict[str, Any]:

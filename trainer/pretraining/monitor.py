@@ -14,7 +14,6 @@ from ...datasets import (
     TokenStore,
     select_videos,
 )
-from ...datasets.loading.loader import rank_slice
 from ..distributed import Distributed
 from ..features import video_features
 from ..knn import knn_accuracy
@@ -118,14 +117,10 @@ class _Neighbours:
         return {"knn_accuracy": accuracy}
 
     def _features(self, model: nn.Module, indices: NDArray[np.int64]) -> Tensor:
-        """Each rank computes its part, and all know all of them."""
-        rank, world_size = self._distributed.rank, self._distributed.world_size
-        own = rank_slice(len(indices), rank, world_size)
         backbone: Backbone = bare(model).backbone  # type: ignore[assignment]
-        features = video_features(
-            backbone, self._store, indices[own.start : own.stop], stride=self._stride
+        return video_features(
+            backbone, self._store, indices, stride=self._stride, distributed=self._distributed
         )
-        return self._distributed.collect(features)
 
 
 def _spread(values: NDArray[np.int64]) -> NDArray[np.int64]:
