@@ -54,7 +54,8 @@ def told_in_one_line(location: str) -> Iterator[None]:
     except StoreError:
         raise
     except Exception as error:  # file systems' errors have no common base
-        words = str(error) or type(error).__name__
+        causes = filter(None, (error, error.__cause__))
+        words = ": ".join(" ".join(str(e).split()) or type(e).__name__ for e in causes)
         raise StoreError(
             f"{location}: {words}: what has arrived stays, the same command goes on"
         ) from None
