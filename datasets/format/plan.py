@@ -53,7 +53,7 @@ class Plan:
 
     def to_bytes(self) -> bytes:
         """The exact content of `plan.json`."""
-        shards = [[[item.key, item.source] for item in shard] for shard in self.shards]
+        shards = [[written_item(item) for item in shard] for shard in self.shards]
         document = {"format_version": FORMAT_VERSION, "shards": shards}
         return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
@@ -75,12 +75,21 @@ def is_text(value: str) -> bool:
     return value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
-def parse_item(pair: object) -> PlanItem:
-    """Read one `[key, source]`."""
-    match pair:
-        case [str(key), str(source)]:
+def written_item(item: PlanItem) -> list[str]:
+    """`[key, ending]` where the source is the key and an ending, `[key, "", source]` elsewhere."""
+    if item.source.startswith(item.key):
+        return [item.key, item.source[len(item.key) :]]
+    return [item.key, "", item.source]
+
+
+def parse_item(written: object) -> PlanItem:
+    """Read one video (see `written_item`)."""
+    match written:
+        case [str(key), str(ending)]:
+            return PlanItem(key=key, source=key + ending)
+        case [str(key), "", str(source)]:
             return PlanItem(key=key, source=source)
-    raise StoreError(f"a plan lists [key, source] pairs, found {pair!r:.60}")
+    raise StoreError(f"a plan lists [key, ending] of videos, found {written!r:.60}")
 
 
 def make_plan(items: Sequence[PlanItem], videos_per_shard: int) -> Plan:
