@@ -1,6 +1,7 @@
 """The token store: write it, read it, verify it, and draw clips from it."""
 
 from .build import commit_shard, committed, create_store, failures
+from .convert import convert
 from .entropy import measure_entropy
 from .errors import StoreError
 from .format.commit import CommitRecord, VideoFailure, read_commit
@@ -26,6 +27,7 @@ from .loading.sampling import (
     take_clip,
 )
 from .loading.selection import select_videos
+from .repair import repair
 from .shards.form import SourceInfo
 from .shards.writer import ShardWriter, WrittenShard
 from .sharing import CardFields, MergeJob, Pull, Push, plan_merge, run_merge, write_card
@@ -81,6 +83,7 @@ __all__ = [
     "clip_span",
     "commit_shard",
     "committed",
+    "convert",
     "create_store",
     "epoch_order",
     "evaluation_loader",
@@ -99,6 +102,7 @@ __all__ = [
     "read_commit",
     "read_identity",
     "read_plan",
+    "repair",
     "run_import",
     "run_merge",
     "select_videos",

@@ -19,7 +19,9 @@ def read_checked(reader: ShardReader, array: CodeArray, start: int, stop: int) -
     codes.flags.writeable = False
     vocabulary = reader.layout.identity.vocabulary
     if codes.size and int(codes.max()) >= vocabulary:
-        raise StoreError(f"{array.name} holds codes past the vocabulary of {vocabulary}")
+        raise StoreError(
+            f"{reader.name}: {array.name} holds codes past the vocabulary of {vocabulary}"
+        )
     return codes
 
 

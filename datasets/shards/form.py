@@ -79,8 +79,14 @@ def parse_videos(text: bytes, where: str) -> list[StoredVideo]:
 
 
 class ShardReader(Protocol):
-    """An open token shard; every error is a StoreError that names the shard."""
+    """An open token shard; every error is a StoreError that names it.
 
+    Attributes:
+        name: The shard's name relative to its store.
+        layout: What it holds.
+    """
+
+    name: str
     layout: ShardLayout
 
     def read(self, array: CodeArray, start: int, stop: int) -> Codes:

@@ -1,0 +1,75 @@
+"""Conversion keeps codes, failures and the logical hash, both ways."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from sample_stores import FAILED, Videos, build, make_full_videos
+from vimpac.datasets import StoreError, TokenStore, convert, failures, repair, verify
+from vimpac.datasets.format.files import files_below
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    return {name: file.read_bytes() for name, file in files_below(path).items()}
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_there_and_back_again(tmp_path: Path, videos: Videos, full: bool) -> None:
+    options = {"views": ("full",)} if full else {}
+    one = build(tmp_path / "one", make_full_videos(10) if full else videos, **options)
+    told: list[tuple[int, int]] = []
+    tars = convert(one, tmp_path / "tars", "webdataset", lambda *done: told.append(done))
+    again = convert(tmp_path / "tars", tmp_path / "again", "zarr")
+    assert told == [(1, 3), (2, 3), (3, 3)]
+    assert tars.index.logical_hash == again.index.logical_hash
+    assert tars.index.logical_hash == TokenStore.open(one).index.logical_hash
+    assert verify(tmp_path / "tars").ok
+    assert contents(tmp_path / "again") == contents(one)
+    assert [failure.key for failure in failures(tmp_path / "tars")] == [FAILED]
+    assert tars.metadata(3) == again.metadata(3)
+
+
+def test_conversion_goes_on_where_it_stopped(store_path: Path, tmp_path: Path) -> None:
+    out = tmp_path / "tars"
+
+    def stop(done: int, of: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        convert(store_path, out, "webdataset", stop)
+    first = (out / "shards/000000.tar").stat().st_mtime_ns
+    store = convert(store_path, out, "webdataset")
+    assert (out / "shards/000000.tar").stat().st_mtime_ns == first
+    assert len(store) == 9
+
+
+def test_damaged_stores_are_not_converted(store_path: Path, tmp_path: Path) -> None:
+    one, other = (store_path / f"shards/00000{i}.zarr/codes/center" for i in (0, 1))
+    shutil.copy(other / "c.0.0.0", one / "c.0.0.0")
+    with pytest.raises(StoreError, match="000000"):
+        convert(store_path, tmp_path / "tars", "webdataset")
+    with pytest.raises(StoreError, match="one of zarr, webdataset"):
+        convert(store_path, tmp_path / "other", "parquet")
+
+
+@pytest.mark.parametrize("form", ["zarr", "webdataset"])
+def test_repair_drops_the_damaged_and_they_are_made_again(
+    tmp_path: Path, videos: Videos, form: str
+) -> None:
+    path = build(tmp_path / "tokens", videos, form=form)
+    TokenStore.open(path)
+    whole = contents(path)
+    assert repair(path)[1] == ()
+    file = next(p for n, p in files_below(path).items() if n.startswith("shards/000001"))
+    file.write_bytes(file.read_bytes()[:-1])
+    (path / "commits/000002.json").write_bytes(b"{}")
+    report, dropped = repair(path)
+    assert not report.ok
+    assert dropped == ("000001", "000002")
+    assert len(TokenStore.open(path)) == 4
+    assert {problem.what for problem in verify(path).problems} == {
+        "not committed yet: resume `vimpac tokenize`"
+    }
+    assert repair(path)[1] == ()
+    convert(build(tmp_path / "other", videos), path, form)
+    assert contents(path) == whole
