@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sample_stores import Videos
+from sample_stores import Videos, build, make_full_videos
 from vimpac.datasets import (
     ClipBatch,
     ClipLoader,
@@ -78,13 +78,41 @@ def test_a_store_smaller_than_the_batch_is_repeated(clips: RandomClips) -> None:
     assert len(drawn) == 24  # another epoch draws other clips and masks
 
 
-def test_workers_change_nothing(clips: RandomClips) -> None:
-    alone = list(ClipLoader(clips, batch_size=4, steps=6))
-    loader = ClipLoader(clips, batch_size=4, steps=6, workers=2)
-    assert_equal(list(loader), alone)
-    assert_equal(list(islice(loader, 2)), alone[:2])  # and stopping early is clean
-    del loader
-    gc.collect()
+Order = list[tuple[str, list[int], list[int], list[int]]]
+
+
+def order_of(clips: RandomClips, batches: Batches) -> Order:
+    """The ordered list of (key, start frames, views, mask seeds) of some batches."""
+    columns = ("index", "starts", "view", "mask_seeds")
+    rows = [row for b in batches for row in zip(*(b[c].tolist() for c in columns), strict=True)]
+    return [(clips.store.keys[index], *rest) for index, *rest in rows]
+
+
+def test_three_epochs_come_in_one_order(tmp_path: Path) -> None:
+    """For 0, 1 and 4 workers (of 3 shards), for 1, 2 and 4 ranks, resumed at any step."""
+    path = build(tmp_path / "tokens", make_full_videos(17), 6, views=("full",))
+    clips = RandomClips(TokenStore.open(path), frames=3, stride=2, seed=5)
+    steps = 3 * len(clips) // 4
+    alone = list(ClipLoader(clips, batch_size=4, steps=steps))
+    order = order_of(clips, alone)
+    assert len(set(map(str, order))) == 3 * len(clips) == 48
+    for workers in (1, 4):
+        loader = ClipLoader(clips, batch_size=4, steps=steps, workers=workers)
+        batches = list(loader)
+        assert order_of(clips, batches) == order
+        assert_equal(batches, alone)
+        assert_equal(list(islice(loader, 2)), alone[:2])  # and stopping early is clean
+        del loader
+        gc.collect()
+    for world_size in (2, 4):
+        ranks = [
+            list(ClipLoader(clips, batch_size=4, steps=steps, rank=rank, world_size=world_size))
+            for rank in range(world_size)
+        ]
+        assert order_of(clips, merge(ranks)) == order
+    for step in range(steps + 1):
+        rest = list(ClipLoader(clips, batch_size=4, steps=steps, start_step=step))
+        assert order_of(clips, alone[:step] + rest) == order
 
 
 @pytest.mark.parametrize("kept", [1, 4])

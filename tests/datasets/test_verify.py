@@ -4,6 +4,7 @@ import random
 from pathlib import Path
 
 import pytest
+from sample_stores import Videos, build
 from vimpac.datasets import StoreError, TokenStore, verify
 from vimpac.datasets.format.files import files_below
 
@@ -35,13 +36,18 @@ def damage(path: Path, kind: str, rng: random.Random) -> None:
         path.unlink()
 
 
+@pytest.mark.parametrize("form", ["zarr", "webdataset"])
 @pytest.mark.parametrize("kind", ["flip", "truncate", "delete"])
-def test_damage_is_found_and_its_shard_named(store_path: Path, kind: str) -> None:
+def test_damage_is_found_and_its_shard_named(
+    tmp_path: Path, videos: Videos, form: str, kind: str
+) -> None:
+    """`benchmarks/store_damage.py` does so 500 times."""
+    store_path = build(tmp_path / "tokens", videos, form=form)
     TokenStore.open(store_path)
     rng = random.Random(kind)
     harmless = ("index.safetensors", "vimpac.json") if kind == "delete" else ()
     files = {n: p for n, p in files_below(store_path).items() if n not in harmless}
-    for name, path in rng.choices(sorted(files.items()), k=30) + sorted(files.items()):
+    for name, path in rng.choices(sorted(files.items()), k=10) + sorted(files.items()):
         before = path.read_bytes()
         damage(path, kind, rng)
         report = verify(store_path)
