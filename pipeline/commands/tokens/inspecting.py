@@ -12,11 +12,14 @@ from ...console import emit, note
 from ..options import Json, Store
 
 
-def info(store: Store = Path("tokens"), json: Json = False) -> None:
+def info(
+    store: Annotated[str, typer.Argument(help="The token store: a folder or a URL.")] = "tokens",
+    json: Json = False,
+) -> None:
     """Say what made a store and what it holds."""
     opened = TokenStore.open(store)
     document = opened.summary() | {"entropy": measure_entropy(opened).to_dict()}
-    emit(document, as_json=json, title=str(store))
+    emit(document, as_json=json, title=store)
 
 
 def verify(
