@@ -1,6 +1,6 @@
 """The token store: write it, read it, verify it, and draw clips from it."""
 
-from .build import commit_shard, committed, create_store, failures
+from .build import commit_shard, committed, committed_videos, create_store, failures
 from .convert import convert
 from .entropy import measure_entropy
 from .errors import StoreError
@@ -83,6 +83,7 @@ __all__ = [
     "clip_span",
     "commit_shard",
     "committed",
+    "committed_videos",
     "convert",
     "create_store",
     "epoch_order",

@@ -1,6 +1,6 @@
 """Making a store: create it, commit its shards one by one, list what failed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,7 +26,10 @@ from .format.files import (
 )
 from .format.identity import StoreIdentity, read_identity
 from .format.plan import Plan, read_plan
-from .shards import shard_of
+from .shards import open_shard, shard_of
+from .shards.contents import videos_of
+from .shards.form import StoredVideo
+from .shards.layout import Codes, ShardLayout
 from .shards.writer import WrittenShard
 
 
@@ -143,6 +146,20 @@ def committed(path: str | Path, shard: int) -> bool:
     except StoreError:
         return False
     return current and not file_problems(store, identity, record)
+
+
+def committed_videos(
+    path: str | Path, shard: int
+) -> Iterator[tuple[StoredVideo, dict[str, Codes]]]:
+    """The videos of a committed shard in stored order, each with its codes by view.
+
+    Raises:
+        StoreError: the shard is damaged.
+    """
+    store = Path(path)
+    layout = ShardLayout.of(read_identity(store), read_commit(store, shard))
+    reader = open_shard(store, shard, layout)
+    yield from zip(reader.videos(), videos_of(reader), strict=True)
 
 
 def file_problems(store: Path, identity: StoreIdentity, record: CommitRecord) -> list[str]:

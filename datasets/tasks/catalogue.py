@@ -10,7 +10,7 @@ from .class_names import read_class_names
 from .diving48 import read_diving48
 from .hmdb51 import FOLDER as HMDB51_FOLDER
 from .hmdb51 import read_hmdb51
-from .join import LabelledSplit, labelled_split
+from .join import LabelledSplit, find_videos, labelled_split
 from .kinetics400 import read_kinetics400
 from .listing import TRAIN, VALIDATION, Listing, TaskError
 from .plain_list import read_plain_list
@@ -158,6 +158,17 @@ class LabelSource:
             names = read_class_names(Path(self.class_names))
         reader = read_table if place.suffix.lower() == ".csv" else read_plain_list
         return reader(place, split, names)
+
+    def find(self, keys: Sequence[str]) -> tuple[list[int], list[str]]:
+        """Which of the videos with these keys are listed, whatever their split.
+
+        Returns:
+            Their numbers, ascending, and the keys of listed videos that are not among them.
+        """
+        listing = self.read(keys)
+        numbers = find_videos(listing, keys, by_stem=self.kind.by_stem)
+        missing = [video.key for video in listing.videos if video.key not in numbers]
+        return sorted(set(numbers.values())), missing
 
     def join(
         self,

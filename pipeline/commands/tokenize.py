@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ...datasets import LabelSource
 from ...tokenizer import load_tokenizer
 from ..console import Update, emit, note, progress
 from ..errors import PipelineError
@@ -14,6 +15,8 @@ from ..tokenizing import (
     ShardDone,
     TokenizeConfig,
     VideoDone,
+    check_failures_file,
+    estimate,
     plan_job,
     run_job,
     write_failures,
@@ -26,6 +29,15 @@ def tokenize(
         list[Path], typer.Argument(help="Folders, files, lists (.txt), tar shards of video.")
     ],
     out: Annotated[Path, typer.Option(help="The token store to make or to go on with.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what would be made and how long it would take.")
+    ] = False,
+    task: Annotated[
+        str | None, typer.Option(help="Only the videos that this task's label files list.")
+    ] = None,
+    annotations: Annotated[
+        Path | None, typer.Option(help="The task's label files: a folder; for labels, a file.")
+    ] = None,
     tokenizer: Annotated[str, typer.Option(help="default, or a tokenizer's path.")] = "default",
     fps: Annotated[float, typer.Option(help="Frames a second to store.")] = 2.0,
     size: Annotated[int, typer.Option(help="Side of the square frames in pixels.")] = 128,
@@ -77,6 +89,7 @@ def tokenize(
         steady=steady,
         form=form,
         videos_per_shard=videos_per_shard,
+        labels=labels_of(task, annotations),
     )
     options = RunOptions(
         engine=engine,
@@ -87,8 +100,22 @@ def tokenize(
         max_failures=max_failures,
         retry_failed=retry_failed,
     )
+    if failures_out is not None:
+        check_failures_file(failures_out)
+    if dry_run:
+        emit(estimate(config, options), as_json=json, title=f"would be tokenized into {out}")
+        return
     summary = tokenize_watched(config, options, failures_out)
     emit(summary, as_json=json, title=f"tokenized into {out}")
+
+
+def labels_of(task: str | None, annotations: Path | None) -> LabelSource | None:
+    """The label files to go by, if any."""
+    if task is None and annotations is None:
+        return None
+    if task is None or annotations is None:
+        raise PipelineError("--task and --annotations go together: which data set, and where")
+    return LabelSource(task=task, annotations=str(annotations))
 
 
 def tokenize_watched(
@@ -132,9 +159,9 @@ class Counter:
         self.tell()
 
     def skip(self, shard: ShardDone) -> None:
-        """Count the videos of a shard that was there before."""
-        if shard.skipped:
-            self.skipped += shard.skipped + len(shard.failures)
+        """Count the videos of a shard whose fate was known before."""
+        if shard.known:
+            self.skipped += shard.known
             self.tell()
 
     def tell(self) -> None:

@@ -2,11 +2,12 @@
 
 from .config import RunOptions, TokenizeConfig
 from .encoding import as_pixels, encode_video
+from .estimate import estimate
 from .plan import TokenizeJob, plan_job
 from .recipe import Recipe
 from .run import run_job, tokenize
 from .shard import ShardDone, VideoDone
-from .summary import write_failures
+from .summary import check_failures_file, write_failures
 
 __all__ = [
     "Recipe",
@@ -16,7 +17,9 @@ __all__ = [
     "TokenizeJob",
     "VideoDone",
     "as_pixels",
+    "check_failures_file",
     "encode_video",
+    "estimate",
     "plan_job",
     "run_job",
     "tokenize",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...datasets import VIEW_SETS
+from ...datasets import VIEW_SETS, LabelSource
 from ..errors import PipelineError
 from .recipe import Recipe
 
@@ -26,6 +26,7 @@ class TokenizeConfig:
         steady: tolerance with which a token keeps the code of the frame before.
         form: how shards are stored, `zarr` or `webdataset`.
         videos_per_shard: none chooses by the number of videos.
+        labels: only the videos that these label files list; none takes all.
     """
 
     inputs: tuple[str, ...]
@@ -39,6 +40,7 @@ class TokenizeConfig:
     steady: float = 0.0
     form: str = "zarr"
     videos_per_shard: int | None = None
+    labels: LabelSource | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no tokenizer can do."""

@@ -6,7 +6,7 @@ from hashlib import sha256
 from ...datasets import PlanItem, StoreIdentity, TokenizerIdentity, create_store, make_plan
 from ...tokenizer import Tokenizer
 from ..errors import PipelineError
-from ..video import VideoSource, find_videos
+from ..video import InputError, VideoSource, find_videos
 from .config import TokenizeConfig
 
 LARGEST_SHARD = 2048
@@ -42,7 +42,7 @@ def plan_job(config: TokenizeConfig, tokenizer: Tokenizer) -> TokenizeJob:
         PipelineError: sizes that make no token grid.
     """
     check_fit(config, tokenizer)
-    sources = planned_order(find_videos(config.inputs))
+    sources, _ = planned_videos(config)
     size = config.videos_per_shard or shard_size(len(sources))
     plan = make_plan([PlanItem(key=s.key, source=planned_source(s)) for s in sources], size)
     create_store(
@@ -61,12 +61,28 @@ def check_fit(config: TokenizeConfig, tokenizer: Tokenizer) -> None:
     tokenizer.stream(config.steady)
 
 
-def planned_order(sources: list[VideoSource]) -> list[VideoSource]:
-    """Videos in the order of their keys' hashes, so that every shard is a fair sample of all.
+def planned_videos(config: TokenizeConfig) -> tuple[list[VideoSource], list[str]]:
+    """The videos to tokenize, and the keys of those that label files list but are not there.
 
-    Neighbours in a folder (clips of one class, of one film) land in different shards.
+    The order is that of the keys' hashes, so that every shard is a fair sample of all: neighbours
+    in a folder (clips of one class, of one film) land in different shards.
+
+    Raises:
+        InputError: an input does not exist or holds no video, or none that is listed.
+        TaskError: label files are missing or not understood.
     """
-    return sorted(sources, key=lambda source: sha256(source.key.encode()).digest())
+    sources = find_videos(config.inputs)
+    missing: list[str] = []
+    if config.labels is not None:
+        numbers, missing = config.labels.find([source.key for source in sources])
+        sources = [sources[number] for number in numbers]
+        if not sources:
+            raise InputError(
+                f"none of the {len(missing)} videos that {config.labels.annotations} lists is in "
+                f"{', '.join(config.inputs)}: the first is {missing[0]}"
+            )
+    sources.sort(key=lambda source: sha256(source.key.encode()).digest())
+    return sources, missing
 
 
 def shard_size(videos: int) -> int:

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import torch
 
 from ...tokenizer import Tokenizer, load_tokenizer
 from .encoding import encode_videos
+from .machine import one_thread
 from .plan import TokenizeJob
 from .shard import ShardDone, VideoDone, run_shard
 
@@ -83,13 +84,9 @@ class WorkerSettings:
     retry_failed: bool
 
     def load(self) -> "Worker":
-        """Start the worker of a process of its own, the tokenizer loaded once.
-
-        On a CPU it computes on one thread: at a frame at a time more threads gain nothing, and
-        every machine then runs the same kernels.
-        """
+        """Start the worker of a process of its own: the tokenizer is loaded once."""
         if self.device == "cpu":
-            torch.set_num_threads(1)
+            torch.set_num_threads(1)  # for good; see `one_thread`
         config = self.job.config
         tokenizer = load_tokenizer(
             config.tokenizer, self.device, precision=config.precision, trust=config.trust
@@ -133,6 +130,7 @@ class InlinePool:
         self.worker = worker
         self.on_video = on_video
         self.tasks: list[Task] = []
+        self.thread = one_thread()
 
     def start(self, task: Task) -> None:
         """Remember the task."""
@@ -144,11 +142,10 @@ class InlinePool:
         return Ended(task=task, done=self.worker.work(task, self.on_video))
 
     def __enter__(self) -> Self:
-        """Compute on one thread, as `WorkerSettings.load` has it."""
-        self.threads = torch.get_num_threads()
-        torch.set_num_threads(1)
+        """Compute as a worker process does."""
+        self.thread.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *ended: Any) -> None:
         """Give the threads back."""
-        torch.set_num_threads(self.threads)
+        self.thread.__exit__(*ended)

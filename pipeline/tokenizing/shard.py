@@ -1,10 +1,18 @@
 """One shard of a tokenize job: a pure function of the job and the shard's number."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ...datasets import ShardWriter, VideoFailure, commit_shard, committed, read_commit
+from ...datasets import (
+    ShardWriter,
+    VideoFailure,
+    commit_shard,
+    committed,
+    committed_videos,
+    read_commit,
+)
 from ...tokenizer import Tokenizer
+from ..video import VideoSource
 from .encoding import EncodedVideo, encode_videos
 from .plan import TokenizeJob
 
@@ -25,12 +33,21 @@ class VideoDone:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShardDone:
-    """A committed shard: what became of its videos, now or before."""
+    """A committed shard and what became of its videos.
+
+    Attributes:
+        shard: its number.
+        tokenized: videos that were tokenized now.
+        skipped: videos that had been before.
+        failures: those without codes.
+        known: videos, whole or failed, that were not attempted now.
+    """
 
     shard: int
     tokenized: int = 0
     skipped: int = 0
     failures: tuple[VideoFailure, ...] = ()
+    known: int = 0
 
 
 def run_shard(
@@ -53,29 +70,54 @@ def run_shard(
         tokenizer: what encodes.
         on_video: told after each video.
         decoders: videos decoded at once, ahead of the encoder.
-        retry_failed: do a committed shard that has failures again.
+        retry_failed: try the failed videos of a committed shard again; the codes of the others
+            are taken over.
         quarantined: keys of videos not to touch: workers die on them.
     """
-    out, sources = job.config.out, job.shards[shard]
-    if committed(out, shard):
-        record = read_commit(out, shard)
-        if not (retry_failed and record.failures):
-            return ShardDone(shard=shard, skipped=len(record.keys), failures=record.failures)
+    out = job.config.out
+    record = read_commit(out, shard) if committed(out, shard) else None
+    if record is not None and not (retry_failed and record.failures):
+        videos = len(record.keys)
+        known = videos + len(record.failures)
+        return ShardDone(shard=shard, skipped=videos, failures=record.failures, known=known)
+    kept = record.keys if record is not None else ()
     failures = [
         VideoFailure(key=key, reason=WORKER_KILLED, detail="the process that encoded it died")
         for key in quarantined
     ]
-    attempted = [source for source in sources if source.key not in quarantined]
+    sources = [source for source in job.shards[shard] if source.key not in quarantined]
+    attempted = [source for source in sources if source.key not in kept]
+    encoded = encode_videos(attempted, tokenizer, job.config.recipe, decoders=decoders)
     with ShardWriter(out, shard) as writer:
-        encoded = encode_videos(attempted, tokenizer, job.config.recipe, decoders=decoders)
-        for source, video in zip(attempted, encoded, strict=True):
-            done = add_video(writer, source.key, video)
+        for done in fill(writer, sources, frozenset(kept), encoded):
             if done.failure is not None:
                 failures.append(done.failure)
             on_video(done)
         written = writer.finish()
     commit_shard(out, shard, written, failures)
-    return ShardDone(shard=shard, tokenized=len(written.keys), failures=tuple(failures))
+    return ShardDone(
+        shard=shard,
+        tokenized=len(written.keys) - len(kept),
+        skipped=len(kept),
+        failures=tuple(failures),
+        known=len(kept) + len(quarantined),
+    )
+
+
+def fill(
+    writer: ShardWriter,
+    sources: Sequence[VideoSource],
+    kept: frozenset[str],
+    encoded: Iterator[EncodedVideo],
+) -> Iterator[VideoDone]:
+    """Write videos in the plan's order: those the shard had before, and those encoded now."""
+    before = committed_videos(writer.store, writer.shard)
+    for source in sources:
+        if source.key in kept:
+            video, codes = next(before)
+            writer.add(video.key, codes, video.source)
+        else:
+            yield add_video(writer, source.key, next(encoded))
 
 
 def add_video(writer: ShardWriter, key: str, video: EncodedVideo) -> VideoDone:

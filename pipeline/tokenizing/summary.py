@@ -40,20 +40,20 @@ def summarise(store: TokenStore | None, shards: Sequence[ShardDone]) -> dict[str
     }
 
 
-def write_failures(path: Path, failures: Sequence[dict[str, str]]) -> None:
-    """Write the failures of a summary as `.csv` or `.jsonl`.
+def check_failures_file(path: Path) -> None:
+    """Raise PipelineError unless `write_failures` knows the file's ending."""
+    if path.suffix not in (".csv", ".jsonl"):
+        raise PipelineError(f"--failures-out should end in .csv or .jsonl: {path}")
 
-    Raises:
-        PipelineError: the file is named neither.
-    """
+
+def write_failures(path: Path, failures: Sequence[dict[str, str]]) -> None:
+    """Write the failures of a summary as `.csv` with a header, or `.jsonl`."""
     text = StringIO()
     if path.suffix == ".csv":
         writer = csv.DictWriter(text, FAILURE_FIELDS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(failures)
-    elif path.suffix == ".jsonl":
-        text.writelines(json.dumps(failure, ensure_ascii=False) + "\n" for failure in failures)
     else:
-        raise PipelineError(f"--failures-out should end in .csv or .jsonl: {path}")
+        text.writelines(json.dumps(failure, ensure_ascii=False) + "\n" for failure in failures)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text.getvalue(), encoding="utf-8")

@@ -1,0 +1,140 @@
+"""What a job would make and take, from a sample of its videos: nothing is written."""
+
+import math
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import torch
+from numcodecs.zstd import Zstd
+
+from ...tokenizer import Tokenizer, load_tokenizer
+from ..errors import PipelineError
+from ..video import VideoError, VideoReader, VideoSource, probe
+from .config import RunOptions, TokenizeConfig
+from .decoding import Piece
+from .encoding import VideoEncoder, encode_pieces
+from .machine import cores, devices, one_thread
+from .plan import check_fit, planned_videos, shard_size
+from .recipe import Recipe
+
+PROBED = 32
+"""Videos whose length is asked for."""
+
+MEASURED, MEASURED_SECONDS = 8, 10.0
+"""Videos of which the first batch is tokenized, unless that takes longer."""
+
+COMPRESSION = Zstd(level=3)
+"""As shards of the form `zarr` are compressed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measured:
+    """The first frames of a video, tokenized: all per frame."""
+
+    decode_seconds: float
+    encode_seconds: float
+    tokens: float
+    bytes: float
+
+
+def estimate(config: TokenizeConfig, options: RunOptions) -> dict[str, Any]:
+    """What `tokenize` would do with the same arguments.
+
+    Returns:
+        `videos` found, `listed` and `missing` of label files or lists, `missing_videos`;
+        `probed` and `unreadable` of the sample; estimated `video_hours`, `frames`, `tokens`,
+        `bytes`, `shards`, `decode_seconds`, `encode_seconds` of one core or card, and `seconds`
+        on this machine.
+
+    Raises:
+        PipelineError: no video of the sample can be read.
+        InputError, TokenizerError: as `plan_job`.
+    """
+    places = devices(options.device)
+    tokenizer = load_tokenizer(config.tokenizer, places[0], config.precision, config.trust)
+    check_fit(config, tokenizer)
+    sources, missing = planned_videos(config)
+    missing += [source.key for source in sources if not source.path.exists()]
+    lengths = {
+        source: seconds for source in sources[:PROBED] if (seconds := length_of(source)) is not None
+    }
+    with one_thread():
+        samples = measure(list(lengths), tokenizer, config.recipe)
+    if not samples:
+        raise PipelineError(f"none of {min(PROBED, len(sources))} sampled videos can be read")
+    frames = len(sources) * fmean(math.ceil(s * config.fps) for s in lengths.values())
+    decoding = frames * fmean(sample.decode_seconds for sample in samples)
+    encoding = frames * fmean(sample.encode_seconds for sample in samples)
+    return {
+        "videos": len(sources),
+        "listed": len(sources) + len(missing),
+        "missing": len(missing),
+        "missing_videos": missing,
+        "probed": min(PROBED, len(sources)),
+        "unreadable": min(PROBED, len(sources)) - len(lengths),
+        "video_hours": len(sources) * fmean(lengths.values()) / 3600,
+        "frames": round(frames),
+        "tokens": round(frames * fmean(sample.tokens for sample in samples)),
+        "bytes": round(frames * fmean(sample.bytes for sample in samples)),
+        "shards": math.ceil(len(sources) / (config.videos_per_shard or shard_size(len(sources)))),
+        "decode_seconds": decoding,
+        "encode_seconds": encoding,
+        "seconds": wall_seconds(decoding, encoding, places, options),
+    }
+
+
+def wall_seconds(
+    decoding: float, encoding: float, places: tuple[str, ...], options: RunOptions
+) -> float:
+    """Seconds on this machine: cores share both, or cards encode what cores decode."""
+    if places == ("cpu",):
+        return (decoding + encoding) / min(options.processes or cores(), cores())
+    return max(decoding / cores(), encoding / len(places))
+
+
+def length_of(source: VideoSource) -> float | None:
+    """Seconds a video says it lasts; none when it cannot be read or does not say."""
+    try:
+        with source.open() as path:
+            return probe(path).duration_seconds
+    except VideoError:
+        return None
+
+
+def measure(sources: list[VideoSource], tokenizer: Tokenizer, recipe: Recipe) -> list[Measured]:
+    """Tokenize the first frames of some videos."""
+    tokenizer.encode(torch.zeros(1, 3, recipe.size, recipe.size, dtype=torch.uint8))  # warm up
+    began = time.monotonic()
+    samples: list[Measured] = []
+    for source in sources:
+        if len(samples) == MEASURED or time.monotonic() - began > MEASURED_SECONDS:
+            break
+        try:
+            samples.append(measure_one(source, tokenizer, recipe))
+        except (VideoError, StopIteration):
+            continue
+    return samples
+
+
+def measure_one(source: VideoSource, tokenizer: Tokenizer, recipe: Recipe) -> Measured:
+    """Tokenize the first batch of frames of a video; raises VideoError or StopIteration."""
+    size, *others = recipe.sizes
+    began = time.monotonic()
+    with source.open() as path:
+        reader = VideoReader(path, fps=recipe.fps, size=size, other_sizes=tuple(others))
+        with closing(reader.batches()) as batches:
+            piece = Piece(video=0, batch=next(batches))
+    decoded = time.monotonic() - began
+    encoder = VideoEncoder(tokenizer, recipe)
+    encode_pieces([(encoder, piece)], tokenizer)
+    codes = [np.concatenate(parts) for parts in encoder.codes.values()]
+    return Measured(
+        decode_seconds=decoded / piece.frames,
+        encode_seconds=encoder.encode_seconds / piece.frames,
+        tokens=sum(view.size for view in codes) / piece.frames,
+        bytes=sum(len(COMPRESSION.encode(view)) for view in codes) / piece.frames,
+    )
