@@ -2,9 +2,9 @@
 
     python benchmarks/decode_once.py [CLIPS]
 
-Cuts real clips into pieces of 4 seconds. Times, in one process: decoding alone (both sizes at once;
-then a pass for each view), and the whole work with the built-in tokenizer (all views at once; then
-view by view). Prints JSON; run it on an idle machine.
+Cuts real clips into pieces of 4 seconds. Times decoding alone in one process (both sizes at once;
+then a pass for each view), and the whole work with the built-in tokenizer on all cores, a process
+each (all views of a clip at once; then view by view). Prints JSON; run it on an idle machine.
 """
 
 from __future__ import annotations
@@ -14,15 +14,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from multiprocessing import get_context
+from multiprocessing.pool import Pool
 from pathlib import Path
 
 import numpy as np
 import torch
 from real_clips import make_clips
 from vimpac.datasets import View, paper_views
-from vimpac.pipeline.tokenizing import Recipe
-from vimpac.pipeline.tokenizing.encoding import Codes, encode_videos
-from vimpac.pipeline.video import VideoReader, find_videos, shorter_side
+from vimpac.pipeline.tokenizing import Recipe, encode_video
+from vimpac.pipeline.tokenizing.encoding import Codes
+from vimpac.pipeline.tokenizing.machine import cores
+from vimpac.pipeline.video import VideoReader, shorter_side
 from vimpac.tokenizer import load_tokenizer
 
 FPS, SIZE = 2.0, 128
@@ -38,11 +41,26 @@ def decode(clips: Sequence[Path], sizes: tuple[int, ...]) -> float:
     return time.perf_counter() - began
 
 
-def encode(folder: Path, views: tuple[View, ...]) -> tuple[float, list[dict[str, Codes]]]:
-    """Seconds to decode and encode all clips, and their codes."""
-    recipe = Recipe(fps=FPS, size=SIZE, views=views)
+def start() -> None:
+    """Prepare a process that encodes: one thread, the tokenizer loaded and warm."""
+    global tokenizer
+    torch.set_num_threads(1)
+    tokenizer = load_tokenizer()
+    tokenizer.encode(torch.zeros(2, 3, SIZE, SIZE, dtype=torch.uint8))
+
+
+def encode(task: tuple[Path, tuple[View, ...]]) -> dict[str, Codes]:
+    """Decode a clip and encode some views of it."""
+    clip, views = task
+    return encode_video(clip, tokenizer, Recipe(fps=FPS, size=SIZE, views=views))[0]
+
+
+def timed(
+    pool: Pool, tasks: Sequence[tuple[Path, tuple[View, ...]]]
+) -> tuple[float, list[dict[str, Codes]]]:
+    """Seconds to encode all tasks on a pool, and their codes."""
     began = time.perf_counter()
-    codes = [video.codes for video in encode_videos(find_videos([folder]), TOKENIZER, recipe)]
+    codes = pool.map(encode, tasks, chunksize=1)
     return time.perf_counter() - began, codes
 
 
@@ -56,13 +74,16 @@ def main() -> None:
         decode(clips, (SIZE,))  # warm up
         once = decode(clips, tuple(dict.fromkeys(shorter_side(view, SIZE) for view in views)))
         apart = sum(decode(clips, (shorter_side(view, SIZE),)) for view in views)
-        job_once, together = encode(folder, views)
-        jobs = [encode(folder, (view,)) for view in views]
-    job_apart = sum(seconds for seconds, _ in jobs)
+        with get_context("spawn").Pool(cores(), start) as pool:
+            pool.map(encode, [(clip, views[:1]) for clip in clips[:4]], chunksize=1)  # start all
+            job_once, together = timed(pool, [(clip, views) for clip in clips])
+            job_apart, single = timed(pool, [(c, (view,)) for c in clips for view in views])
+    merged = [single[n : n + len(views)] for n in range(0, len(single), len(views))]
     equal = all(
-        np.array_equal(video[view.name], alone[view.name])
-        for view, (_, codes) in zip(views, jobs, strict=True)
-        for video, alone in zip(together, codes, strict=True)
+        np.array_equal(codes, together[clip][view])
+        for clip, alone in enumerate(merged)
+        for part in alone
+        for view, codes in part.items()
     )
     report = {
         "clips": count,
@@ -79,6 +100,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
-    TOKENIZER = load_tokenizer()
     main()
