@@ -79,12 +79,21 @@ def progress(title: str, total: int, *, done: int = 0) -> Iterator[Update]:
 
 
 def _plain_lines(title: str, total: int) -> Update:
-    last = time.monotonic()
+    began = last = time.monotonic()
+    first: int | None = None  # what was done before counts for no speed
 
     def update(now: int, text: str) -> None:
-        nonlocal last
+        nonlocal last, first
+        first = now if first is None else first
         if now >= total or time.monotonic() - last >= PLAIN_SECONDS:
             last = time.monotonic()
-            note(f"{title} {now}/{total} {text}")
+            left = (last - began) / max(now - first, 1) * (total - now)
+            note(f"{title} {now}/{total} {text}" + (f", {_duration(left)} left" if left else ""))
 
     return update
+
+
+def _duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min" if minutes else "under 1 min"

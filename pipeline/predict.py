@@ -14,7 +14,7 @@ from ..tokenizer import load_tokenizer
 from ..trainer import Run, TrainingError, VideoClassifier
 from .errors import PipelineError
 from .tokenizing import Recipe, encode_video
-from .video import VideoError, find_videos
+from .video import VideoError, VideoSource, find_videos
 
 
 class Predictor:
@@ -78,8 +78,7 @@ class Predictor:
         """
         results = []
         for source in find_videos([str(video) for video in videos]):
-            with source.open() as path:
-                results.append({"video": str(source), **self._classify(path, top)})
+            results.append({"video": str(source), **self._classify(source, top)})
         if all("reason" in result for result in results):
             first = results[0]
             raise PipelineError(
@@ -88,9 +87,10 @@ class Predictor:
             )
         return results
 
-    def _classify(self, path: Path, top: int) -> dict[str, Any]:
+    def _classify(self, source: VideoSource, top: int) -> dict[str, Any]:
         try:
-            codes, _ = encode_video(path, self.tokenizer, self.recipe)
+            with source.open() as path:
+                codes, _ = encode_video(path, self.tokenizer, self.recipe)
         except VideoError as error:
             return {"reason": error.reason, "detail": error.detail}
         return {"classes": self.classifier.best(codes, top)}
