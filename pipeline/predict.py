@@ -48,7 +48,9 @@ class Predictor:
                 f"{folder.path} has no tokenizer/, which reads the videos: put there what the "
                 "store's tokenizer/ holds, or import the model again with --tokens"
             )
-        self.tokenizer = load_tokenizer(folder.path / "tokenizer", device=str(device))
+        self.tokenizer = load_tokenizer(
+            folder.path / "tokenizer", device=str(device), precision=tokens["precision"]
+        )
         wanted = tokens["tokenizer"]["fingerprint"]
         if self.tokenizer.fingerprint != wanted:
             raise TrainingError(

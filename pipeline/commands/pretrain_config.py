@@ -116,5 +116,7 @@ def config_of(path: Path, store: TokenStore) -> PretrainConfig:
         raise TrainingError(f"{path} is not a run's configuration ({error})") from None
     if kind != "pretrain":
         raise TrainingError(f"{path} is of a {kind} run, not of a pre-training run")
+    if "imported" in fields:
+        raise TrainingError(f"{path} is of an imported model, which has no schedule to go on with")
     refuse_other_tokenizer(path, tokens["tokenizer"], store)
     return PretrainConfig.from_dict(fields)

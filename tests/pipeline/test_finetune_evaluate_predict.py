@@ -143,6 +143,8 @@ def test_models_in_and_out(own, tmp_path, vimpac):
     (tmp_path / "list.csv").write_text("path,label\nclips/0,a\nclips/1,b\n")
     line = one_line(vimpac("finetune", "--labels", "list.csv", "--init", "runs/a"))
     assert "does not say which tokenizer its weights read" in line
+    line = one_line(vimpac("pretrain", "tokens", "--init", "runs/a", "--out", "runs/d"))
+    assert "has no schedule to go on with" in line
     words = ["model", "import", PRETRAINED, "--out", "runs/c", "--tokens", "tokens"]
     assert "12 codes, the model 8192" in one_line(vimpac(*words))
 

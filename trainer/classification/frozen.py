@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...datasets import TRAIN, LabelSource, TokenStore
+from ...datasets import TRAIN, LabelledSplit, LabelSource, TokenStore
 from ..distributed import ALONE, Distributed
 from ..features import video_features
 from ..knn import knn_probabilities
@@ -72,21 +72,27 @@ def evaluate_features(
         distributed=distributed,
     )
     of_known, of_asked = features(known.indices), features(asked.indices)
-    told, wanted = (torch.from_numpy(videos.labels) for videos in (known, asked))
-    classes = len(known.classes)
-    figures = {}
-    for method in methods:
-        tally = Tally(classes=classes, views=1)
-        probabilities = METHODS[method](of_asked, of_known, told, classes=classes)
-        tally.add(torch.from_numpy(asked.indices), wanted, probabilities[:, None])
-        shown = accuracies(tally, known.classes)
-        figures[method] = {name: shown[name] for name in SHOWN}
     return {
         "task": labels.task,
         "split": asked.split,
         "videos": len(asked),
         "training_videos": len(known),
         "clips": clips,
-        "chance": 1 / classes,
-        **figures,
+        "chance": 1 / len(known.classes),
+        **{method: tell(method, known, of_known, asked, of_asked) for method in methods},
     }
+
+
+def tell(
+    method: str, known: LabelledSplit, of_known: Tensor, asked: LabelledSplit, of_asked: Tensor
+) -> dict[str, Any]:
+    """How often a method tells the classes of `asked` from features `(n, d)` of both."""
+    probabilities = METHODS[method](
+        of_asked, of_known, torch.from_numpy(known.labels), classes=len(known.classes)
+    )
+    tally = Tally(classes=len(known.classes), views=1)
+    tally.add(
+        torch.from_numpy(asked.indices), torch.from_numpy(asked.labels), probabilities[:, None]
+    )
+    shown = accuracies(tally, known.classes)
+    return {name: shown[name] for name in SHOWN}
