@@ -6,13 +6,14 @@ of the process is sampled twice a second:
 
     python benchmarks/evaluation_memory.py FOLDER --videos 10000
 
-Prints one JSON document: `resident_mb` at each tenth of the time, `growth_mb` from the second
-tenth to the last, and `decoded_mb`, what the store's codes would take in memory.
+Prints one JSON document: at each tenth of the time `own_mb`, what the process itself holds, and
+`mapped_mb`, pages of the store's files and of libraries, which the system takes back when it needs
+them; `growth_mb` of the former from the second tenth to the last; and `decoded_mb`, what the
+store's codes would take in memory.
 """
 
 import argparse
 import json
-import os
 import threading
 import time
 from pathlib import Path
@@ -91,10 +92,11 @@ def classifier(store: TokenStore, path: Path) -> Run:
     return run
 
 
-def resident_bytes() -> int:
-    """What the process holds in memory now."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
+def resident_megabytes() -> tuple[float, float]:
+    """What the process holds in memory now: its own, and pages of files that are mapped."""
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    own, mapped = (int(status[name].split()[0]) / 1024 for name in ("RssAnon", "RssFile"))
+    return own, mapped
 
 
 def main() -> None:
@@ -109,12 +111,12 @@ def main() -> None:
         build(tokens, arguments.videos)
     store = TokenStore.open(tokens)
     run = classifier(store, arguments.folder / f"run-{arguments.videos}")
-    samples: list[int] = []
+    samples: list[tuple[float, float]] = []
     done = threading.Event()
 
     def watch() -> None:
         while not done.wait(0.5):
-            samples.append(resident_bytes())
+            samples.append(resident_megabytes())
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -134,8 +136,9 @@ def main() -> None:
         "views": report["clips"] * len(report["views"]),
         "seconds": round(seconds, 1),
         "decoded_mb": round(int(store.frames.sum()) * 16 * len(VIEWS) * 2 / MEGABYTE),
-        "resident_mb": [round(held / MEGABYTE, 1) for held in tenths],
-        "growth_mb": round((tenths[-1] - tenths[1]) / MEGABYTE, 1),
+        "own_mb": [round(own, 1) for own, _ in tenths],
+        "mapped_mb": [round(mapped, 1) for _, mapped in tenths],
+        "growth_mb": round(tenths[-1][0] - tenths[1][0], 1),
     }
     print(json.dumps(document, indent=2))
 

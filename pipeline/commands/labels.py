@@ -1,6 +1,7 @@
 """The options that tell where labels come from, and where they are looked for by default."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -54,13 +55,8 @@ def label_source(given: Mapping[str, Any]) -> LabelSource | None:
     )
     if source.kind.read_keys is not None:
         return source
-    place = given.get("annotations") or ANNOTATIONS / source.task if file is None else file
-    return LabelSource(
-        task=source.task,
-        annotations=str(place),
-        official_split=source.official_split,
-        class_names=source.class_names,
-    )
+    place = file or given.get("annotations") or ANNOTATIONS / source.task
+    return replace(source, annotations=str(place))
 
 
 def class_names_of(given: Mapping[str, Any]) -> tuple[str, ...] | None:

@@ -226,6 +226,11 @@ def test_an_evaluation_on_other_tokens_or_classes_is_refused(run, tmp_path):
     tokenizer = build(tmp_path / "tokenizer", ["validation/a/0"], fingerprint="0" * 64)
     with pytest.raises(TrainingError, match="whose codes differ"):
         evaluate_classifier(run, tokenizer)
+    slower = build(tmp_path / "slower", ["validation/a/0"], grid=(2, 2), fps=1.0)
+    with pytest.raises(TrainingError, match=r"4 stored frames a second, .* has 1"):
+        evaluate_classifier(run, slower)
+    with pytest.raises(TrainingError, match=r"\.csv or \.jsonl"):
+        evaluate_classifier(run, slower, predictions=tmp_path / "answers.txt")
     with pytest.raises(TrainingError, match="1 or 3 crops"):
         EvaluationConfig(crops=2)
 

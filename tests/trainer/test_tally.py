@@ -24,7 +24,7 @@ def drawn():
 
 
 def tally_of(probabilities, labels, batch):
-    tally = Tally(classes=len(CLASSES), views=VIEWS)
+    tally = Tally(classes=len(CLASSES), views=VIEWS, videos=VIDEOS)
     for first in range(0, VIDEOS, batch):
         part = slice(first, first + batch)
         tally.add(torch.arange(VIDEOS)[part] + 100, labels[part], probabilities[part])
@@ -86,7 +86,7 @@ def test_answers_are_written_as_csv_and_as_json_lines(drawn, tmp_path):
 
 
 def test_fewer_than_five_classes_are_always_among_the_best_five():
-    tally = Tally(classes=2, views=1)
+    tally = Tally(classes=2, views=1, videos=1)
     tally.add(torch.tensor([0]), torch.tensor([1]), torch.tensor([[[0.9, 0.1]]]))
     shown = accuracies(tally, ("a", "b"))
     assert (shown["top1"], shown["top5"]) == (0, 1)

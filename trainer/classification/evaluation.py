@@ -11,11 +11,11 @@ from ...datasets import EvaluationClips, LabelledSplit, LabelSource, TokenStore,
 from ..distributed import ALONE, Distributed
 from ..errors import TrainingError
 from ..loop.run_folder import Run
-from ..loop.setup import refuse_other_grid, refuse_other_tokens
+from ..loop.setup import refuse_other_store
 from .inference import clip_probabilities, shown_crops, spread_order
 from .model import Classifier
 from .recipes import task_recipe
-from .report import accuracies, answers, write_answers
+from .report import accuracies, answers, refuse_other_ending, write_answers
 from .tally import Tally
 from .trained import load_classifier
 
@@ -77,15 +77,16 @@ def evaluate_classifier(
         TaskError: the labels are not understood or of classes that the run does not know.
     """
     config = config or EvaluationConfig()
+    if predictions is not None:
+        refuse_other_ending(predictions)
     model, trained = load_classifier(run).to(distributed.device), run.config
-    refuse_other_tokens(run, store)
-    refuse_other_grid(run, store)
+    refuse_other_store(run, store)
     labels = config.labels or recorded_labels(run)
     split = labels.join(
         store.keys, config.split, trained["classes"], given=config.labels is not None
     )
     crops = shown_crops(store.identity.views, config.crops or task_recipe(labels.task).crops)
-    tally = Tally(classes=len(split.classes), views=config.clips * len(crops))
+    tally = Tally(classes=len(split.classes), views=config.clips * len(crops), videos=len(split))
     for batch in view_batches(store, split, model, trained["stride"], crops, config, distributed):
         tally.add(*batch)
     tally = tally.gathered(distributed)

@@ -12,7 +12,7 @@ from ..distributed import ALONE, Distributed
 from ..features import video_features
 from ..knn import knn_probabilities
 from ..loop.run_folder import Run
-from ..loop.setup import refuse_other_grid, refuse_other_tokens
+from ..loop.setup import refuse_other_store
 from ..pretraining.evaluation import load_pretrained
 from .probe import linear_probe
 from .report import accuracies
@@ -59,8 +59,7 @@ def evaluate_features(
         TaskError: the labels are not understood.
     """
     backbone = load_pretrained(run).backbone.to(distributed.device)
-    refuse_other_tokens(run, store)
-    refuse_other_grid(run, store)
+    refuse_other_store(run, store)
     known = labels.join(store.keys, TRAIN)
     asked = labels.join(store.keys, split, known.classes)
     features = partial(
@@ -90,7 +89,7 @@ def tell(
     probabilities = METHODS[method](
         of_asked, of_known, torch.from_numpy(known.labels), classes=len(known.classes)
     )
-    tally = Tally(classes=len(known.classes), views=1)
+    tally = Tally(classes=len(known.classes), views=1, videos=len(asked))
     tally.add(
         torch.from_numpy(asked.indices), torch.from_numpy(asked.labels), probabilities[:, None]
     )

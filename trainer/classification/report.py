@@ -61,21 +61,25 @@ def _by_class(confusion: Tensor, classes: Sequence[str]) -> Iterator[dict[str, A
 
 def answers(tally: Tally, keys: Sequence[str], classes: Sequence[str]) -> Iterator[dict[str, Any]]:
     """One row a video: its key and class, and the likeliest classes with their probabilities."""
-    for index, label, best, probabilities in tally.videos:
-        rows = zip(
-            index.tolist(), label.tolist(), best.tolist(), probabilities.tolist(), strict=True
-        )
-        for number, own, guesses, values in rows:
-            yield {
-                "video": keys[number],
-                "class": classes[own],
-                "predicted": classes[guesses[0]],
-                "right": guesses[0] == own,
-                "best": [
-                    {"class": classes[guess], "probability": value}
-                    for guess, value in zip(guesses, values, strict=True)
-                ],
-            }
+    columns = (tally.index, tally.label, tally.best, tally.probability)
+    for index, label, best, probabilities in zip(*columns, strict=True):
+        guesses = zip(best.tolist(), probabilities.tolist(), strict=True)
+        yield {
+            "video": keys[int(index)],
+            "class": classes[int(label)],
+            "predicted": classes[int(best[0])],
+            "right": int(best[0]) == int(label),
+            "best": [
+                {"class": classes[guess], "probability": probability}
+                for guess, probability in guesses
+            ],
+        }
+
+
+def refuse_other_ending(path: Path) -> None:
+    """Raise TrainingError where `write_answers` would not know how to write."""
+    if path.suffix not in (".csv", ".jsonl"):
+        raise TrainingError(f"{path} should end in .csv or .jsonl")
 
 
 def write_answers(path: Path, rows: Iterator[dict[str, Any]]) -> None:
@@ -84,8 +88,7 @@ def write_answers(path: Path, rows: Iterator[dict[str, Any]]) -> None:
     Raises:
         TrainingError: the name ends in neither `.jsonl` nor `.csv`.
     """
-    if path.suffix not in (".csv", ".jsonl"):
-        raise TrainingError(f"{path} should end in .csv or .jsonl")
+    refuse_other_ending(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:
         if path.suffix == ".jsonl":

@@ -18,60 +18,70 @@ def mean_of_first(probabilities: Tensor) -> Tensor:
 
 @dataclass(kw_only=True)
 class Tally:
-    """What an evaluation remembers: counts, and five numbers a video.
+    """What an evaluation remembers: counts, and some numbers a video.
 
     Attributes:
         classes: number of classes, C.
         views: views a video, V.
+        videos: how many will be counted, n.
         confusion: `(C, C)` int64, row = class, column = answer.
         right: `(V, 2)` int64, videos whose class is the best, or among the best five, by the
             first v views.
-        videos: `(n,)` int64 numbers in the store, label and best classes `(n,)`, `(n, 5)` int64,
-            and their probabilities `(n, 5)` float64, one entry a batch.
+        index, label: `(n,)` int64, numbers of the videos in the store and their labels.
+        best: `(n, 5)` int64, the likeliest classes; fewer where there are fewer.
+        probability: `(n, 5)` float64, of these.
+        counted: videos so far.
     """
 
     classes: int
     views: int
+    videos: int
     confusion: Tensor = field(init=False)
     right: Tensor = field(init=False)
-    videos: list[tuple[Tensor, Tensor, Tensor, Tensor]] = field(default_factory=list)
+    index: Tensor = field(init=False)
+    label: Tensor = field(init=False)
+    best: Tensor = field(init=False)
+    probability: Tensor = field(init=False)
+    counted: int = 0
 
     def __post_init__(self) -> None:
+        best = min(BEST, self.classes)
         self.confusion = torch.zeros(self.classes, self.classes, dtype=torch.int64)
         self.right = torch.zeros(self.views, 2, dtype=torch.int64)
+        self.index = torch.zeros(self.videos, dtype=torch.int64)
+        self.label = torch.zeros(self.videos, dtype=torch.int64)
+        self.best = torch.zeros(self.videos, best, dtype=torch.int64)
+        self.probability = torch.zeros(self.videos, best, dtype=torch.float64)
 
     def add(self, index: Tensor, label: Tensor, probabilities: Tensor) -> None:
-        """Count n videos.
+        """Count the next m videos.
 
         Args:
-            index: `(n,)` int64, their numbers in the store.
-            label: `(n,)` int64.
-            probabilities: `(n, V, C)`, of each view.
+            index: `(m,)` int64, their numbers in the store.
+            label: `(m,)` int64.
+            probabilities: `(m, V, C)`, of each view.
         """
-        averaged = mean_of_first(probabilities)
-        best = averaged.topk(min(BEST, self.classes), dim=2)
-        hits = best.indices == label[:, None, None]  # (n, V, 5)
+        best = mean_of_first(probabilities).topk(self.best.shape[1], dim=2)
+        hits = best.indices == label[:, None, None]  # (m, V, 5)
         self.right[:, 0] += hits[:, :, 0].sum(0)
         self.right[:, 1] += hits.any(2).sum(0)
         pairs = label * self.classes + best.indices[:, -1, 0]
         self.confusion += torch.bincount(pairs, minlength=self.classes**2).view_as(self.confusion)
-        self.videos.append((index, label, best.indices[:, -1], best.values[:, -1]))
+        part = slice(self.counted, self.counted + len(index))
+        self.index[part], self.label[part] = index, label
+        self.best[part], self.probability[part] = best.indices[:, -1], best.values[:, -1]
+        self.counted = part.stop
 
     def gathered(self, distributed: Distributed) -> "Tally":
         """The tally of all ranks together, the same on each; videos in the order of the ranks."""
-        whole = Tally(classes=self.classes, views=self.views)
         device = distributed.device
+        columns = [
+            distributed.collect(own[: self.counted].to(device)).cpu()
+            for own in (self.index, self.label, self.best, self.probability)
+        ]
+        whole = Tally(classes=self.classes, views=self.views, videos=len(columns[0]))
+        whole.index, whole.label, whole.best, whole.probability = columns
         whole.confusion = distributed.total(self.confusion.to(device)).cpu()
         whole.right = distributed.total(self.right.to(device)).cpu()
-        index, label, best, values = self._videos()
-        parts = (index, label, best, values)
-        whole.videos = [tuple(distributed.collect(part.to(device)).cpu() for part in parts)]  # type: ignore[list-item]
+        whole.counted = whole.videos
         return whole
-
-    def _videos(self) -> tuple[Tensor, ...]:
-        """All videos as four tensors; of no video, tensors of no row."""
-        empty = torch.zeros(0, dtype=torch.int64)
-        best = min(BEST, self.classes)
-        nothing = (empty, empty, empty.new_zeros(0, best), torch.zeros(0, best).double())
-        columns = zip(nothing, *self.videos, strict=True)
-        return tuple(torch.cat(column) for column in columns)

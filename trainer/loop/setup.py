@@ -114,6 +114,21 @@ def refuse_other_grid(run: Run, store: TokenStore) -> None:
         )
 
 
+def refuse_other_store(run: Run, store: TokenStore) -> None:
+    """Raise TrainingError unless clips of the store are what the run's clips were.
+
+    That is: of the same tokenizer, as many tokens a frame, as many frames a second.
+    """
+    refuse_other_tokens(run, store)
+    refuse_other_grid(run, store)
+    before, now = run.config["tokens"]["fps"], store.identity.fps
+    if before != now:
+        raise TrainingError(
+            f"{run.path} was trained on {before:g} stored frames a second, the store {store.path} "
+            f"has {now:g}: tokenize at the same --fps"
+        )
+
+
 def _refuse_differences(run: Run, resolved: dict[str, Any]) -> None:
     before, now = _flat(run.config), _flat(resolved)
     differing = [

@@ -7,7 +7,7 @@ import torch
 from ...datasets import ClipLoader, RandomClips, TokenStore, select_videos
 from ..errors import TrainingError
 from ..loop.run_folder import Run
-from ..loop.setup import refuse_other_grid, refuse_other_tokens
+from ..loop.setup import refuse_other_store
 from ..model.config import ModelConfig
 from .masking import MaskConfig
 from .model import PretrainModel
@@ -47,8 +47,7 @@ def evaluate_pretraining(
         TrainingError: not a pre-training run, or the store is of another tokenizer.
     """
     model, config = load_pretrained(run).to(device), run.config
-    refuse_other_tokens(run, store)
-    refuse_other_grid(run, store)
+    refuse_other_store(run, store)
     indices = select_videos(store.keys, only=only)
     drawn = RandomClips(
         store,
