@@ -9,6 +9,7 @@ import typer
 from ...datasets import TRAIN, LabelSource, TokenStore
 from ...trainer import Run, join
 from ...trainer import finetune as run_finetune
+from ...trainer.classification.starting import store_rate
 from ..console import note
 from ..errors import PipelineError
 from . import labels as label_options
@@ -94,7 +95,8 @@ def finetune(
         settings = resolve(store, source, split, start, given, distributed)
         run = Run(out or RUNS / source.task)
         if distributed.leads:
-            note(split.report())
+            rate = store_rate(store) / settings.stride
+            note(f"{split.report()}\nclips of {settings.model.frames} frames, {rate:g} a second")
         with training_progress(f"finetune {source.task}", settings.loop, distributed) as report:
             outcome = run_finetune(
                 store,

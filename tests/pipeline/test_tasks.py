@@ -26,6 +26,7 @@ def test_a_task_with_nothing_else_given(task, tmp_path, monkeypatch, vimpac):
     assert ended.code == 0, ended.err
     listed = sum(split == "train" for split, _ in expected.values())
     assert f"{listed - 1} of {listed} listed train videos found; missing: " in ended.err
+    assert f"clips of 5 frames, {fps / STRIDES[task]:g} a second" in ended.err
     document = ended.document
     assert (document["listed"], document["found"]) == (listed, listed - 1)
     assert (tmp_path / "runs" / task / "missing.txt").read_text().split("\n")[:-1] == [lost]

@@ -101,6 +101,7 @@ def test_a_stride_gives_the_recipes_rate_or_that_of_pretraining(init, small_stor
     assert choose_stride(large_store, init, recipe_fps=None) == 2
     assert choose_stride(large_store, init, recipe_fps=4) == 1
     assert choose_stride(small_store, init, recipe_fps=4) == 1  # which has no more
+    assert choose_stride(large_store, init, recipe_fps=2.6) == 2  # the nearest there is
     assert choose_stride(large_store, None, recipe_fps=None) == 1
     assert choose_stride(large_store, None, recipe_fps=2) == 2
     with pytest.raises(

@@ -61,17 +61,16 @@ def _by_class(confusion: Tensor, classes: Sequence[str]) -> Iterator[dict[str, A
 
 def answers(tally: Tally, keys: Sequence[str], classes: Sequence[str]) -> Iterator[dict[str, Any]]:
     """One row a video: its key and class, and the likeliest classes with their probabilities."""
-    columns = (tally.index, tally.label, tally.best, tally.probability)
-    for index, label, best, probabilities in zip(*columns, strict=True):
-        guesses = zip(best.tolist(), probabilities.tolist(), strict=True)
+    for place in range(tally.counted):
+        label, best = int(tally.label[place]), tally.best[place].tolist()
         yield {
-            "video": keys[int(index)],
-            "class": classes[int(label)],
-            "predicted": classes[int(best[0])],
-            "right": int(best[0]) == int(label),
+            "video": keys[int(tally.index[place])],
+            "class": classes[label],
+            "predicted": classes[best[0]],
+            "right": best[0] == label,
             "best": [
                 {"class": classes[guess], "probability": probability}
-                for guess, probability in guesses
+                for guess, probability in zip(best, tally.probability[place].tolist(), strict=True)
             ],
         }
 

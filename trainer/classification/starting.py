@@ -63,7 +63,7 @@ def choose_stride(
 ) -> int:
     """Stored frames from one frame of a clip to the next.
 
-    Without being asked: the one whose rate is nearest to the recipe's, or where it names none, to
+    Without being asked: the one whose rate is nearest to the recipe's, or where it names none,
     that of pre-training.
 
     Args:
@@ -77,18 +77,23 @@ def choose_stride(
         TrainingError: the clips' rate is neither the recipe's nor that of pre-training, and that
             is not asked for.
     """
-    stored = frame_rate(store.identity.fps, store.identity.tokenizer.temporal_compression, 1)
+    stored = store_rate(store)
     before = None if init is None else pretraining_rate(init)
-    wanted = recipe_fps or before or stored
-    stride = asked or max(round(stored / wanted), 1)
-    rate = stored / stride
-    if before is not None and rate not in (recipe_fps, before) and not interpolate:
+    recipes = max(round(stored / (recipe_fps or before or stored)), 1)
+    stride = asked or recipes
+    of_recipe = recipe_fps is not None and stride == recipes
+    if before not in (None, stored / stride) and not of_recipe and not interpolate:
         raise TrainingError(
             f"{init.path if init else ''} was trained on {before:g} frames a second, these clips "
-            f"have {rate:g} ({stored:g} stored, every {stride}.): --interpolate takes them, or "
-            "give another --stride"
+            f"have {stored / stride:g} ({stored:g} stored, every {stride}.): --interpolate takes "
+            "them, or give another --stride"
         )
     return stride
+
+
+def store_rate(store: TokenStore) -> float:
+    """Stored token frames a second."""
+    return frame_rate(store.identity.fps, store.identity.tokenizer.temporal_compression, 1)
 
 
 def pretraining_rate(init: Run) -> float | None:
