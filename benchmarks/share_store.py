@@ -3,10 +3,10 @@
     python benchmarks/share_store.py /tmp/share --videos 10240 --kills 5
 
 builds a synthetic store there, in both forms. `vimpac tokens push` and `pull` are killed with
-SIGKILL whenever some more files have arrived, checked to have left nothing that passes for a store, and run again until
-they end by themselves. Prints, for each form and place: kills, the bytes that the last run still
-moved, whether `verify` passes on the pulled copy, and whether the logical hashes are equal. The
-server is moto's; its traffic stays on 127.0.0.1.
+SIGKILL whenever some more files have arrived, what they left is looked at, and they are run again,
+at last until they end by themselves. Prints, for each form and place: kills, how often a half-copied
+store passed for one, the bytes that the last run still moved, whether `verify` passes on the pulled
+copy, and whether the logical hashes are equal. The server is moto's; its traffic stays on 127.0.0.1.
 """
 
 import argparse
