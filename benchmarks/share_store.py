@@ -4,9 +4,9 @@
 
 builds a synthetic store there, in both forms. `vimpac tokens push` and `pull` are killed with
 SIGKILL whenever some more files have arrived, what they left is looked at, and they are run again,
-at last until they end by themselves. Prints, for each form and place: kills, how often a half-copied
-store passed for one, the bytes that the last run still moved, whether `verify` passes on the pulled
-copy, and whether the logical hashes are equal. The server is moto's; its traffic stays on 127.0.0.1.
+at last until they end by themselves. Prints, for each form and place: kills, how often half a copy
+passed for a store, the bytes that the last run still moved, whether `verify` passes on the pulled
+copy, and whether the logical hashes are equal. The server is moto's, on 127.0.0.1.
 """
 
 import argparse

@@ -3,6 +3,8 @@
 import mmap
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,6 +14,19 @@ from ..errors import StoreError
 
 LARGEST_DOCUMENT = 2**30
 """Bytes of the largest document that is read whole; what is larger is not ours."""
+
+
+@contextmanager
+def told_in_one_line(what: str) -> Iterator[None]:
+    """Turn whatever a remote file system raises into a StoreError that begins with `what`."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except Exception as error:  # file systems' errors have no common base
+        causes = filter(None, (error, error.__cause__))
+        words = ": ".join(" ".join(str(e).split()) or type(e).__name__ for e in causes)
+        raise StoreError(f"{what}: {words}") from None
 
 
 class OpenFile(Protocol):
@@ -86,7 +101,8 @@ class RemoteFile:
     def read(self, start: int, length: int) -> bytes:
         """Exactly `length` bytes from `start`; raises StoreError when the file is shorter."""
         check_range(self.path, self.size, start, length)
-        content = bytes(self.system.cat_file(self.path, start=start, end=start + length))
+        with told_in_one_line(f"{self.path} cannot be read"):
+            content = bytes(self.system.cat_file(self.path, start=start, end=start + length))
         if len(content) != length:
             raise StoreError(f"{self.path} ends before byte {start + length}")
         return content
@@ -140,21 +156,19 @@ class RemoteFiles:
 
     def open(self, name: str) -> RemoteFile:
         """Open a file; raises StoreError when it is missing."""
-        try:
-            return RemoteFile(self.system, f"{self.root.rstrip('/')}/{name}")
-        except FileNotFoundError:
-            raise StoreError(f"{self.location}/{name} is missing") from None
-        except OSError as error:
-            raise StoreError(f"{self.location}/{name} cannot be read: {error}") from None
+        with told_in_one_line(f"{self.location}/{name} cannot be read"):
+            try:
+                return RemoteFile(self.system, f"{self.root.rstrip('/')}/{name}")
+            except FileNotFoundError:
+                raise StoreError(f"{self.location}/{name} is missing") from None
 
     def sizes(self, folder: str) -> dict[str, int]:
         """Bytes of each file directly in a folder, by name; empty where there is no folder."""
-        try:
-            found = self.system.ls(f"{self.root.rstrip('/')}/{folder}", detail=True)
-        except FileNotFoundError:
-            return {}
-        except OSError as error:
-            raise StoreError(f"{self.location}/{folder} cannot be read: {error}") from None
+        with told_in_one_line(f"{self.location}/{folder} cannot be read"):
+            try:
+                found = self.system.ls(f"{self.root.rstrip('/')}/{folder}", detail=True)
+            except FileNotFoundError:
+                return {}
         files = (entry for entry in found if entry["type"] == "file")
         return {entry["name"].rstrip("/").rsplit("/", 1)[-1]: entry["size"] for entry in files}
 

@@ -2,15 +2,13 @@
 
 import hashlib
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from fsspec.implementations.local import LocalFileSystem
 
-from ..errors import StoreError
-from ..format.access import RemoteFiles, open_files
+from ..format.access import RemoteFiles, open_files, told_in_one_line
 from ..format.files import (
     TEMPORARY,
     file_sha256,
@@ -44,21 +42,6 @@ class Destination(Protocol):
 
     def send(self, store: Path, names: Sequence[str]) -> None:
         """Copy files of a store, under the same names."""
-
-
-@contextmanager
-def told_in_one_line(location: str) -> Iterator[None]:
-    """Turn whatever a remote file system raises into a StoreError."""
-    try:
-        yield
-    except StoreError:
-        raise
-    except Exception as error:  # file systems' errors have no common base
-        causes = filter(None, (error, error.__cause__))
-        words = ": ".join(" ".join(str(e).split()) or type(e).__name__ for e in causes)
-        raise StoreError(
-            f"{location}: {words}: what has arrived stays, the same command goes on"
-        ) from None
 
 
 class FolderDestination:

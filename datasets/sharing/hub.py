@@ -6,7 +6,8 @@ from typing import Any
 
 from huggingface_hub import CommitOperationAdd, HfApi
 
-from .destination import FileSystemDestination, told_in_one_line
+from ..format.access import told_in_one_line
+from .destination import FileSystemDestination
 
 
 class HubDestination(FileSystemDestination):

@@ -52,6 +52,7 @@ class Push:
         self.shards = committed_shards(self.store)
         if not self.shards:
             raise StoreError(f"{self.store} has no committed shards yet: there is nothing to push")
+        self.url = url
         self.read_back = read_back
         self.destination = open_destination(url)
         self.there = self.destination.sizes()
@@ -81,6 +82,7 @@ class Push:
         load_index(self.store)  # so that it is there, and current
         extras = [name for name in (INDEX_FILE, *CARD_FILES) if (self.store / name).is_file()]
         self.send_changed(extras)
+        self.check_sizes()
         if IDENTITY_FILE not in self.there:
             self.send_changed([IDENTITY_FILE])
         counts = {"shards": len(self.shards), "sent": sent, "skipped": len(self.shards) - sent}
@@ -115,6 +117,9 @@ class Push:
         """Send files, given with their sha256, and check what arrived."""
         if not expected:
             return
+        if not self.read_back:
+            for name, sha256 in expected.items():
+                self.check_local(name, sha256)
         self.destination.send(self.store, list(expected))
         for name in expected:
             self.there[name] = (self.store / name).stat().st_size
@@ -124,15 +129,21 @@ class Push:
             with ThreadPoolExecutor(READERS) as readers:
                 arrived = readers.map(self.destination.sha256, expected)
             for (name, sha256), found in zip(expected.items(), arrived, strict=True):
-                self.check_arrival(name, sha256, found)
+                if found != sha256:
+                    self.check_local(name, sha256)
+                    raise StoreError(f"{name} arrived damaged at {self.url}: push again")
 
-    def check_arrival(self, name: str, sha256: str, found: str) -> None:
-        """Raise StoreError, telling which side is at fault, unless a file arrived as it should."""
-        if found == sha256:
-            return
+    def check_local(self, name: str, sha256: str) -> None:
+        """Raise StoreError unless a file here is what it should be."""
         if file_sha256(self.store / name) != sha256:
             raise StoreError(f"{self.store / name} does not match its sha256: it is damaged")
-        raise StoreError(f"{name} arrived damaged at {self.destination.location}: push again")
+
+    def check_sizes(self) -> None:
+        """Raise StoreError unless all files are there in their sizes."""
+        found = self.destination.sizes()
+        for name, size in self.there.items():
+            if found.get(name) != size:
+                raise StoreError(f"{name} did not arrive whole at {self.url}: push again")
 
 
 def check_destination(

@@ -300,3 +300,33 @@ def test_an_empty_store_is_not_pushed(tmp_path: Path, store_path: Path) -> None:
     shutil.rmtree(store_path / "commits")
     with pytest.raises(StoreError, match="no committed shards"):
         Push(store_path, str(tmp_path / "shared"))
+
+
+def test_without_reading_back_both_sides_are_still_checked(
+    tmp_path: Path, store_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = FolderDestination.send
+
+    def cutting(self: FolderDestination, store: Path, names: list[str]) -> None:
+        whole(self, store, names)
+        os.truncate(self.folder / names[0], 1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderDestination, "send", cutting)
+        with pytest.raises(StoreError, match=r"did not arrive whole at .*: push again"):
+            push(store_path, tmp_path / "shared", read_back=False)
+    assert not (tmp_path / "shared/vimpac.json").exists()
+    damage(next((store_path / "shards").rglob("c.*")))
+    with pytest.raises(StoreError, match="does not match its sha256"):
+        push(store_path, tmp_path / "other", read_back=False)
+
+
+def test_a_store_that_may_only_be_read_is_shared(tmp_path: Path, store_path: Path) -> None:
+    for path in (store_path, *store_path.rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    push(store_path, tmp_path / "shared")
+    pull(store_path, tmp_path / "copy")
+    assert verify(tmp_path / "shared").ok
+    assert verify(tmp_path / "copy").ok
+    for path in (store_path, *store_path.rglob("*")):
+        path.chmod(0o755)
