@@ -1,19 +1,26 @@
 """Frames to discrete codes and back: the tokenizer interface, the built-in VQ-VAE, its training."""
 
 from .code_stream import CodeStream
+from .comparison import codes_differing, generated_pictures
 from .images import read_images
-from .interface import Tokenizer, TokenizerError
-from .registry import load_tokenizer
+from .interface import LoadOptions, Tokenizer, TokenizerError
+from .registry import known_tokenizers, load_tokenizer
 from .training import TokenizerTrainingConfig, TrainingStep, train_tokenizer
+from .video_tokenizer import VideoTokenizer
 from .vqvae import VQVAEConfig
 
 __all__ = [
     "CodeStream",
+    "LoadOptions",
     "Tokenizer",
     "TokenizerError",
     "TokenizerTrainingConfig",
     "TrainingStep",
     "VQVAEConfig",
+    "VideoTokenizer",
+    "codes_differing",
+    "generated_pictures",
+    "known_tokenizers",
     "load_tokenizer",
     "read_images",
     "train_tokenizer",

@@ -39,6 +39,29 @@ SAVED: Mapping[str, Loader] = {
 """Who reads our own files, by the kind that their header names."""
 
 
+ABOUT = {
+    "dalle": "OpenAI's DALL-E dVAE, the paper's: a folder with encoder.pkl and decoder.pkl",
+    "flava": "its encoder as published with FLAVA: model.safetensors or pytorch_model.bin",
+    "vqgan": "VQGAN: a taming-transformers or latent diffusion checkpoint, a diffusers folder",
+    "cosmos": "NVIDIA Cosmos DI, DV: a folder with encoder.jit and decoder.jit; asks for --trust",
+}
+
+
+def known_tokenizers() -> list[tuple[str, str, str]]:
+    """What `load_tokenizer` takes: specification, where it comes from, what it is."""
+    public = [(f"{name}:PATH", "local files", ABOUT[name]) for name in PUBLIC]
+    installed = [
+        (name, "installed package", f"{point.dist.name} {point.dist.version}" if point.dist else "")
+        for name, point in installed_tokenizers().items()
+    ]
+    return [
+        (DEFAULT, "built in", "the VQ-VAE that ships, 8 x 8 pixels a token"),
+        *public,
+        ("PATH", "local files", f"a file of ours, or a folder with {FILE_NAME}"),
+        *installed,
+    ]
+
+
 def load_tokenizer(
     spec: str | Path = DEFAULT,
     device: str = "cpu",

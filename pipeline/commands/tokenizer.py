@@ -8,12 +8,12 @@ import typer
 from ...tokenizer import (
     TokenizerTrainingConfig,
     TrainingStep,
-    load_tokenizer,
     train_tokenizer,
 )
 from ..console import emit, note, progress
 from ..training_frames import read_training_images
 from .options import Device, Json, Resume, Seed
+from .tokenizer_info import info, list_tokenizers
 
 UNQUANTISED_STEPS = 200
 """Before the codebook starts, in runs of at least ten times as many."""
@@ -21,20 +21,8 @@ UNQUANTISED_STEPS = 200
 app = typer.Typer(help="Tokenizers: train one, tell what it is.", no_args_is_help=True)
 
 
-@app.command()
-def info(
-    tokenizer: Annotated[str, typer.Argument(help="default, or a tokenizer's path.")] = "default",
-    json: Json = False,
-) -> None:
-    """Say which tokenizer this is."""
-    loaded = load_tokenizer(tokenizer)
-    document = {
-        "name": loaded.name,
-        "fingerprint": loaded.fingerprint,
-        "vocabulary": loaded.vocabulary,
-        "compression": loaded.compression,
-    }
-    emit(document, as_json=json, title=tokenizer)
+app.command("list")(list_tokenizers)
+app.command()(info)
 
 
 @app.command()
