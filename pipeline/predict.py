@@ -25,6 +25,7 @@ class Predictor:
         device: where to compute.
         clips: clips evenly spaced in a video, whose probabilities are averaged.
         crops: squares of a frame, 1 or 3; none is as the task's recipe has it.
+        trust: allow a tokenizer file that runs code of its own.
 
     Raises:
         TrainingError: not a fine-tuned run, or its tokenizer is gone or another one.
@@ -37,6 +38,7 @@ class Predictor:
         device: torch.device | str = "cpu",
         clips: int = 10,
         crops: int | None = None,
+        trust: bool = False,
     ) -> None:
         folder = Run(Path(run))
         self.classifier = VideoClassifier(
@@ -49,7 +51,7 @@ class Predictor:
                 "store's tokenizer/ holds, or import the model again with --tokens"
             )
         self.tokenizer = load_tokenizer(
-            folder.path / "tokenizer", device=str(device), precision=tokens["precision"]
+            folder.path / "tokenizer", str(device), tokens["precision"], trust
         )
         wanted = tokens["tokenizer"]["fingerprint"]
         if self.tokenizer.fingerprint != wanted:

@@ -64,3 +64,6 @@ WorkersOrBase = Annotated[int | None, typer.Option("--workers", help="Data loadi
 Tensorboard = Annotated[
     bool | None, typer.Option("--tensorboard/--no-tensorboard", help="Write TensorBoard files.")
 ]
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Allow a tokenizer file that runs code of its own.")
+]

@@ -20,10 +20,11 @@ def predict(
         int | None, typer.Option(help="Squares of a frame, 1 or 3; as the task's recipe.")
     ] = None,
     device: options.Device = "auto",
+    trust: options.Trust = False,
     json: options.Json = False,
 ) -> None:
     """Predict the classes of videos with a fine-tuned run: decode, tokenize, classify."""
-    predictor = Predictor(run, device=choose_device(device), clips=clips, crops=crops)
+    predictor = Predictor(run, device=choose_device(device), clips=clips, crops=crops, trust=trust)
     predictions = predictor.predict(videos, top=top)
     if json:
         emit({"predictions": predictions}, as_json=True, title="")

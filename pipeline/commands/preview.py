@@ -17,6 +17,7 @@ def preview(
     run: options.Run,
     videos: Annotated[list[Path], typer.Argument(help="Video files.")],
     out: Annotated[Path, typer.Option(help="The PNG to write.")] = Path("fill_in.png"),
+    trust: options.Trust = False,
     json: options.Json = False,
 ) -> None:
     """Draw frames, their reconstruction from tokens, a mask, and a pre-trained run's fill-in."""
@@ -25,7 +26,7 @@ def preview(
     draw_fill_in(
         videos,
         load_pretrained(trained),
-        load_tokenizer(run / "tokenizer"),
+        load_tokenizer(run / "tokenizer", trust=trust),
         out,
         fps=config["tokens"]["fps"] / config["stride"],
         size=config["tokens"]["size"],

@@ -21,7 +21,7 @@ from ..tokenizing import (
     run_job,
     write_failures,
 )
-from .options import Json
+from .options import Json, Trust
 
 
 def tokenize(
@@ -38,7 +38,7 @@ def tokenize(
     annotations: Annotated[
         Path | None, typer.Option(help="The task's label files: a folder; for labels, a file.")
     ] = None,
-    tokenizer: Annotated[str, typer.Option(help="default, or a tokenizer's path.")] = "default",
+    tokenizer: Annotated[str, typer.Option(help="One of `vimpac tokenizer list`.")] = "default",
     fps: Annotated[float, typer.Option(help="Frames a second to store.")] = 2.0,
     size: Annotated[int, typer.Option(help="Side of the square frames in pixels.")] = 128,
     views: Annotated[
@@ -48,9 +48,7 @@ def tokenize(
         float, typer.Option(help="Tolerance with which tokens keep the code of the frame before.")
     ] = 0.0,
     precision: Annotated[str, typer.Option(help="The encoder's arithmetic: fp32, bf16.")] = "fp32",
-    trust: Annotated[
-        bool, typer.Option("--trust", help="Allow a tokenizer file that runs code of its own.")
-    ] = False,
+    trust: Trust = False,
     form: Annotated[
         str, typer.Option("--format", help="How token shards are stored: zarr, webdataset.")
     ] = "zarr",

@@ -19,7 +19,7 @@ from ...tokenizer import (
     read_images,
 )
 from ..console import emit
-from .options import Device, Json
+from .options import Device, Json, Trust
 
 SIDE = 128
 """Pixels of the square pictures on which precisions are compared."""
@@ -46,9 +46,7 @@ def info(
         typer.Option(help="Pictures on which to compare codes with fp32's; generated ones else."),
     ] = None,
     device: Device = "cpu",
-    trust: Annotated[
-        bool, typer.Option("--trust", help="Allow a tokenizer file that runs code of its own.")
-    ] = False,
+    trust: Trust = False,
     json: Json = False,
 ) -> None:
     """Say which tokenizer this is and, in bf16, what share of its codes differ from fp32's."""

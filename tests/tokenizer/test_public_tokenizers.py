@@ -121,6 +121,21 @@ def test_codes_do_not_depend_on_the_batch(tokenizer: Tokenizer) -> None:
     assert torch.equal(tokenizer.encode(frames.flip(0)).flip(0), whole)
 
 
+def test_only_codes_chosen_by_distance_are_kept_steady(tokenizer: Tokenizer) -> None:
+    frames = random_frames(1).expand(4, -1, -1, -1)
+    noise = torch.randint(-9, 10, frames.shape, generator=torch.Generator().manual_seed(0))
+    frames = (frames + noise).clamp(0, 255).to(torch.uint8)
+    if tokenizer.codebook is None:
+        with pytest.raises(TokenizerError, match="without distances to a codebook"):
+            tokenizer.stream(0.5)
+        return
+    nearest, steady = tokenizer.encode(frames), tokenizer.stream(0.5).push(frames)
+    assert torch.equal(steady[0], nearest[0])
+    changes = [(codes[1:] != codes[:-1]).sum().item() for codes in (nearest, steady)]
+    assert changes[1] < changes[0]
+    assert torch.equal(tokenizer.stream(1e-6).push(frames), nearest)
+
+
 def test_saved_and_loaded_it_is_the_same(tokenizer: Tokenizer, tmp_path: Path) -> None:
     file = tokenizer.save(tmp_path / "tokenizer")
     frames = random_frames(2)

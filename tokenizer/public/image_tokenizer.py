@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..code_stream import CodeStream
 from ..compute import arithmetic, channels_last, in_fixed_batches
-from ..interface import LoadOptions, Tokenizer, fingerprint_of
+from ..interface import LoadOptions, Tokenizer, check_frames, fingerprint_of
+from ..steady import SteadyStream
 from ..weights_file import FILE_NAME, load_into, tokenizer_header, write_weights
 from .coding_model import CodingModel
 from .dalle import DalleConfig, DalleModel
@@ -94,10 +96,31 @@ class PublicImageTokenizer(Tokenizer):
             self._decode_batch, codes, device=self.device, dtype=torch.uint8, shape=size
         )
 
+    def _steady_stream(self, steady: float) -> CodeStream:
+        model, codebook = self._model, self.codebook
+        if codebook is None or not isinstance(model, VQGANModel):
+            return super()._steady_stream(steady)
+
+        def latents(frames: Tensor) -> Tensor:
+            check_frames(frames, self.compression)
+            grid = (frames.shape[2] // self.compression, frames.shape[3] // self.compression)
+            return in_fixed_batches(
+                lambda batch: self._run(model.latents, batch),
+                frames,
+                device=self.device,
+                dtype=torch.float32,
+                shape=(*grid, codebook.shape[1]),
+            )
+
+        return SteadyStream(self, latents, codebook, steady)
+
     def _encode_batch(self, frames: Tensor) -> Tensor:
+        return self._run(self._model.codes, frames)
+
+    def _run(self, encode: Callable[[Tensor], Tensor], frames: Tensor) -> Tensor:
         pixels = (frames.float() / 255).contiguous(memory_format=torch.channels_last)
         with arithmetic(self.device, self.precision):
-            return self._model.codes(pixels)
+            return encode(pixels)
 
     def _decode_batch(self, codes: Tensor) -> Tensor:
         return (255 * self._model.pixels(codes)).round_().clamp_(0, 255).to(torch.uint8)

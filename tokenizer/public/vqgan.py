@@ -35,10 +35,15 @@ class VQGANModel(CodingModel):
 
     def codes(self, pixels: Tensor) -> Tensor:
         """Pixels `(B, 3, H, W)` in [0, 1] to codes `(B, h, w)`."""
-        latents = self.quant_conv(self.encoder(2 * pixels - 1))
+        latents = self.latents(pixels)
         with torch.autocast(pixels.device.type, enabled=False):
-            codes: Tensor = self.quantize(latents.float())
+            codes: Tensor = self.quantize(latents)
         return codes
+
+    def latents(self, pixels: Tensor) -> Tensor:
+        """Pixels `(B, 3, H, W)` in [0, 1] to latents `(B, h, w, d)` float32, not quantised."""
+        latents: Tensor = self.quant_conv(self.encoder(2 * pixels - 1))
+        return latents.float().permute(0, 2, 3, 1)
 
     def pixels(self, codes: Tensor) -> Tensor:
         """Codes `(B, h, w)` to pixels `(B, 3, H, W)` in [0, 1]."""
@@ -59,9 +64,7 @@ class _Nearest(nn.Module):
         return self.embedding.weight
 
     def forward(self, latents: Tensor) -> Tensor:
-        rows = latents.permute(0, 2, 3, 1)  # (B, h, w, d)
-        codes = nearest_codes(rows.reshape(-1, rows.shape[-1]), self.vectors)
-        return codes.view(rows.shape[:-1])
+        return nearest_codes(latents, self.vectors)
 
 
 class _Gumbel(nn.Module):
@@ -77,5 +80,5 @@ class _Gumbel(nn.Module):
         return self.embed.weight
 
     def forward(self, latents: Tensor) -> Tensor:
-        logits: Tensor = self.proj(latents)
+        logits: Tensor = self.proj(latents.permute(0, 3, 1, 2))
         return logits.argmax(dim=1)
