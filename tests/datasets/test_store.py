@@ -15,6 +15,7 @@ from sample_stores import (
     VOCABULARY,
     Videos,
     build,
+    make_full_videos,
     make_identity,
     make_videos,
     plan_for,
@@ -90,21 +91,25 @@ def test_what_is_read_cannot_be_written_to(store_path: Path) -> None:
         TokenStore.open(store_path).codes(0)[0] = 1
 
 
-def test_the_documented_sample_reads_a_store_with_zarr_alone(
-    store_path: Path, videos: Videos
+@pytest.mark.parametrize(
+    ("form", "views"), [("zarr", ("center",)), ("zarr", ("full",)), ("webdataset", ("full",))]
+)
+def test_the_documented_samples_read_a_store_without_us(
+    tmp_path: Path, videos: Videos, form: str, views: tuple[str, ...]
 ) -> None:
+    if views == ("full",):
+        videos = make_full_videos(9)
+    build(tmp_path / "tokens", videos, form=form, views=views)
     blocks = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
-    sample = next(block for block in blocks if "import zarr" in block)
+    sample = next(block for block in blocks if f"import {form}" in block)
     assert "vimpac" not in sample.replace("vimpac.json", "")
     script = sample + (
         "\nimport sys\n"
         "assert not any(name.startswith('vimpac') for name in sys.modules)\n"
-        "print(json.dumps({key: codes.tolist() for key, codes in videos.items()}))\n"
+        f"print(json.dumps({{key: v[{views[0]!r}].tolist() for key, v in videos.items()}}))\n"
     )
     command = [sys.executable, "-W", "error", "-c", script]
-    done = subprocess.run(
-        command, cwd=store_path.parent, capture_output=True, text=True, timeout=120
-    )
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     expected = {key: codes.tolist() for key, codes in videos.items() if key != FAILED}
     assert json.loads(done.stdout) == expected
