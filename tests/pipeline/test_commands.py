@@ -50,6 +50,31 @@ def test_a_damaged_store_is_found_out(store, tmp_path, vimpac):
     assert ended.document["problems"][0]["shard"] in str(chunk)
 
 
+def test_a_damaged_shard_is_dropped_and_made_again(store, motion_set, tmp_path, vimpac):
+    copy = shutil.copytree(store, tmp_path / "tokens")
+    TokenStore.open(copy)
+    whole = bytes_below(copy)
+    chunk = min((copy / "shards").rglob("center/c.0.0.0"))
+    chunk.write_bytes(chunk.read_bytes()[:-1])
+    ended = vimpac("tokens", "verify", copy, "--repair", "--json")
+    assert ended.code == 1
+    (name,) = ended.document["replanned"]
+    assert name in str(chunk)
+    again = vimpac("tokenize", motion_set, "--out", copy, "--size", 32, "--json").document
+    assert 0 < again["tokenized"] < again["skipped"] < 14
+    TokenStore.open(copy)
+    assert bytes_below(copy) == whole
+
+
+def test_a_store_is_converted_there_and_back(store, tmp_path, vimpac):
+    tars, back = tmp_path / "tars", tmp_path / "back"
+    one = vimpac("tokens", "convert", store, tars, "--format", "webdataset", "--json").document
+    two = vimpac("tokens", "convert", tars, back, "--format", "zarr", "--json").document
+    assert one["logical_hash"] == two["logical_hash"] == TokenStore.open(store).index.logical_hash
+    assert vimpac("tokens", "verify", tars, "--json").document == {"ok": True, "problems": []}
+    assert load_tokenizer(tars / "tokenizer").fingerprint == load_tokenizer().fingerprint
+
+
 @pytest.mark.parametrize("processes", [1, 2])
 def test_tokenizing_again_makes_the_same_bytes(store, motion_set, tmp_path, vimpac, processes):
     out = tmp_path / "tokens"
