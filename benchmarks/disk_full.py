@@ -16,12 +16,19 @@ from pathlib import Path
 from kill_marathon import bytes_below, commits
 from real_clips import make_clips
 
+CLIPS, PAGE = 12, 4096
+
 
 def tokenize(folder: Path, out: Path) -> subprocess.CompletedProcess[str]:
     """Run the command to its end."""
     words = [sys.executable, "-m", "vimpac.pipeline.cli", "tokenize", folder, "--out", out]
-    words += ["--fps", 8, "--videos-per-shard", 2, "--processes", 2]
+    words += ["--fps", 25, "--videos-per-shard", 2, "--processes", 2]
     return subprocess.run([str(word) for word in words], capture_output=True, text=True)
+
+
+def pages(folder: Path) -> int:
+    """Bytes that a folder's files take in whole pages."""
+    return sum(-(-len(content) // PAGE) * PAGE for content in bytes_below(folder).values())
 
 
 def mount(place: Path, size: int, *options: str) -> None:
@@ -34,10 +41,9 @@ def main() -> None:
     """Print what the full disk led to, and whether the bytes are equal in the end."""
     with tempfile.TemporaryDirectory() as name:
         folder, calm, place = Path(name, "videos"), Path(name, "calm"), Path(name, "disk")
-        make_clips(folder, 24, seconds=4.0)
+        make_clips(folder, CLIPS, seconds=4.0)
         assert tokenize(folder, calm).returncode == 0
-        held = sum(map(len, bytes_below(calm).values()))
-        shards = sum(len(content) for path, content in bytes_below(calm / "shards").items())
+        held, shards = pages(calm), pages(calm / "shards")
         place.mkdir()
         mount(place, held - shards // 2)
         try:

@@ -50,13 +50,18 @@ def commits(out: Path) -> int:
 
 
 def kill_jobs(
-    folder: Path, out: Path, options: list[list[object]], kills: int, draw: random.Random
+    folder: Path,
+    out: Path,
+    options: list[list[object]],
+    kills: int,
+    longest: float,
+    draw: random.Random,
 ) -> dict[str, int]:
-    """Start jobs side by side and kill them all after a random time, again and again."""
+    """Start jobs side by side and kill them all within `longest` seconds, again and again."""
     killed, finished, seen = 0, 0, []
     while killed < kills:
         jobs = [start(folder, out, *words) for words in options]
-        time.sleep(draw.uniform(0.5, 9.0))
+        time.sleep(draw.uniform(0.0, longest))
         if all(job.poll() is not None for job in jobs):
             finished += 1  # too late: begin a new store
             remove_store(out)
@@ -116,12 +121,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     draw = random.Random(given.seed)
-    began = time.monotonic()
-    form = ["--format", given.format, "--fps", 8]
+    form = ["--format", given.format, "--fps", 8, "--size", 64]
     with tempfile.TemporaryDirectory() as name:
         folder, out, calm = Path(name, "videos"), Path(name, "tokens"), Path(name, "calm")
-        make_clips(folder, given.clips, seconds=4.0)
+        make_clips(folder, given.clips, seconds=2.0)
+        began = time.monotonic()
         assert start(folder, calm, *form, "--processes", 1).wait() == 0
+        calm_seconds = time.monotonic() - began
         if given.engine == "ray":
             options = [*form, "--engine", "ray", "--processes", 2]
             report = kill_actors(folder, out, options, given.kills, draw)
@@ -129,7 +135,7 @@ def main() -> None:
             parts = ["0/1"] if given.engine == "local" else ["0/3", "1/3", "2/3"]
             processes = 2 if given.engine == "local" else 1
             jobs = [[*form, "--processes", processes, "--shard", part] for part in parts]
-            report = kill_jobs(folder, out, jobs, given.kills, draw)
+            report = kill_jobs(folder, out, jobs, given.kills, calm_seconds, draw)
             assert all(start(folder, out, *words).wait() == 0 for words in jobs)
         equal = bytes_below(out) == bytes_below(calm)
     seconds = round(time.monotonic() - began)

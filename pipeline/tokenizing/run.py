@@ -1,8 +1,11 @@
 """Running a tokenize job from its plan to its summary, on any engine."""
 
+import errno
 import os
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ...datasets import TokenStore
@@ -64,7 +67,7 @@ def run_job(
     began = time.monotonic()
     done: list[ShardDone] = []
     shards = shards_of(job, options)
-    with make_pool(job, tokenizer, options, len(shards), watch) as pool:
+    with told_when_full(job), make_pool(job, tokenizer, options, len(shards), watch) as pool:
         for shard in run_shards(job, shards, pool):
             done.append(shard)
             if on_shard is not None:
@@ -77,6 +80,21 @@ def run_job(
         "decode_seconds": watch.decode_seconds,
         "encode_seconds": watch.encode_seconds,
     }
+
+
+@contextmanager
+def told_when_full(job: TokenizeJob) -> Iterator[None]:
+    """Say in one line that a disk is full, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise PipelineError(
+            f"no space left for {job.config.out} or for temporary files in "
+            f"{tempfile.gettempdir()}; committed shards stay: make room and run the same command "
+            "again"
+        ) from error
 
 
 def shards_of(job: TokenizeJob, options: RunOptions) -> range:
