@@ -28,7 +28,7 @@ from .loading.sampling import (
 )
 from .loading.selection import select_videos
 from .repair import repair
-from .shards.form import SourceInfo
+from .shards.form import LARGEST_METADATA, SourceInfo
 from .shards.writer import ShardWriter, WrittenShard
 from .sharing import CardFields, MergeJob, Pull, Push, plan_merge, run_merge, write_card
 from .store import TokenStore
@@ -46,6 +46,7 @@ from .verify import Problem, VerifyReport, verify
 __all__ = [
     "CROPS",
     "FULL",
+    "LARGEST_METADATA",
     "SPECIAL_TOKENS",
     "TASKS",
     "TRAIN",

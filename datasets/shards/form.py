@@ -13,7 +13,10 @@ from ..format.identity import Grid, parse_grid
 from ..format.parse import parse_field
 from .layout import CodeArray, Codes, ShardLayout
 
-LARGEST_VIDEO = 384
+LARGEST_METADATA = 4096
+"""Bytes of a video's own metadata as ASCII JSON."""
+
+LARGEST_VIDEO = 384 + LARGEST_METADATA
 """Bytes of what is said of one video, beside its key."""
 
 
@@ -27,6 +30,8 @@ class SourceInfo:
         width: Of a frame, in pixels.
         height: Of a frame, in pixels.
         time_base: Seconds a tick of the container's clock, as a fraction such as `1/12800`.
+        metadata: What came with the video, as the `.json` beside it in a tar of raw video; at most
+            `LARGEST_METADATA`.
     """
 
     fps: float | None = None
@@ -34,6 +39,12 @@ class SourceInfo:
     width: int | None = None
     height: int | None = None
     time_base: str | None = None
+    metadata: Mapping[str, str | float | bool] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form; metadata is there only where there is any."""
+        document = asdict(self)
+        return document if self.metadata else {n: v for n, v in document.items() if n != "metadata"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +65,7 @@ class StoredVideo:
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form, as stored in the shard."""
-        document = {"key": self.key, "frames": self.frames, "source": asdict(self.source)}
+        document = {"key": self.key, "frames": self.frames, "source": self.source.to_dict()}
         return document if self.grid is None else document | {"grid": list(self.grid)}
 
     @classmethod
@@ -62,6 +73,8 @@ class StoredVideo:
         """Read the JSON form; raises StoreError on a wrong field."""
         source = parse_field(document, "source", dict)
         known = {field.name: source.get(field.name) for field in fields(SourceInfo)}
+        if known["metadata"] is not None:
+            parse_field(source, "metadata", dict)
         return cls(
             key=parse_field(document, "key", str),
             frames=parse_field(document, "frames", int),

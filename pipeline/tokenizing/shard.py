@@ -1,9 +1,10 @@
 """One shard of a tokenize job: a pure function of the job and the shard's number."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...datasets import (
+    LARGEST_METADATA,
     ShardWriter,
     VideoFailure,
     commit_shard,
@@ -117,16 +118,17 @@ def fill(
             video, codes = next(before)
             writer.add(video.key, codes, video.source)
         else:
-            yield add_video(writer, source.key, next(encoded))
+            yield add_video(writer, source, next(encoded))
 
 
-def add_video(writer: ShardWriter, key: str, video: EncodedVideo) -> VideoDone:
+def add_video(writer: ShardWriter, source: VideoSource, video: EncodedVideo) -> VideoDone:
     """Put a video's codes into an open shard; one without codes is a failure."""
-    failure, frames = None, 0
+    key, failure, frames = source.key, None, 0
     if video.error is not None:
         failure = VideoFailure(key=key, reason=video.error.reason, detail=video.error.detail)
     else:
-        writer.add(key, video.codes, video.source)
+        metadata = source.read_metadata(LARGEST_METADATA)
+        writer.add(key, video.codes, replace(video.source, metadata=metadata))
         frames = len(next(iter(video.codes.values())))
     return VideoDone(
         key=key,

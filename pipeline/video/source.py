@@ -1,5 +1,7 @@
 """Where one video is: a file of its own, or a member of a tar."""
 
+import json
+import math
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +12,7 @@ from .log import VideoError
 
 TAR = ".tar"
 _COPY_BYTES = 1 << 20
+_LARGEST_JSON = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +27,7 @@ class VideoSource:
         extension: from the key on, with its dot: `.mp4`.
         offset: first byte in the tar; None for a file of its own.
         size: bytes of the video.
+        metadata: first byte and length of the JSON beside it in the tar, where there is one.
     """
 
     key: str
@@ -31,6 +35,7 @@ class VideoSource:
     extension: str
     offset: int | None = None
     size: int
+    metadata: tuple[int, int] | None = None
 
     def __str__(self) -> str:
         if self.offset is None:
@@ -77,3 +82,29 @@ class VideoSource:
                 copy.write(chunk)
                 left -= len(chunk)
         return self.size - left
+
+    def read_metadata(self, largest: int) -> dict[str, str | float | bool] | None:
+        """What the JSON beside the video says in plain values: text, numbers, yes or no.
+
+        Args:
+            largest: most bytes it may take as ASCII JSON; values are taken in order until then.
+
+        Returns:
+            None where there is nothing, or no JSON object.
+        """
+        if self.metadata is None or self.metadata[1] > _LARGEST_JSON:
+            return None
+        try:
+            with self.path.open("rb") as tar:
+                tar.seek(self.metadata[0])
+                document = json.loads(tar.read(self.metadata[1]))
+        except (OSError, ValueError, RecursionError):
+            return None
+        kept: dict[str, str | float | bool] = {}
+        for name, value in document.items() if isinstance(document, dict) else ():
+            plain = isinstance(value, str | int) or (
+                isinstance(value, float) and math.isfinite(value)
+            )
+            if plain and len(json.dumps(kept | {name: value})) <= largest:
+                kept[name] = value
+        return kept or None

@@ -2,7 +2,7 @@
 
 import re
 import tarfile
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from .source import TAR, VideoSource
@@ -10,39 +10,38 @@ from .source import TAR, VideoSource
 _NAME = re.compile(r"(?P<key>(?:.*/)?[^/.]+)(?P<extension>\.[^/]+)")
 
 
-def videos_in_tar(path: Path, extensions: frozenset[str]) -> Iterator[VideoSource]:
+def videos_in_tar(path: Path, extensions: frozenset[str]) -> list[VideoSource]:
     """Every video member of a tar, and the tar itself where it is no whole tar.
 
     A member cut short stands for the tar that is; reading either gives a failure with a reason.
     """
-    whole = True
+    videos: list[VideoSource] = []
+    documents: dict[str, tuple[int, int]] = {}
+    length, whole = 0, False
     try:
         length = path.stat().st_size
         with tarfile.open(path, "r:") as tar:
             for member in tar:
-                source = _video(path, member, extensions)
-                if source is not None:
-                    whole = whole and member.offset_data + member.size <= length
-                    yield source
-            if whole and tar.offset >= length:  # no block of zeros, which ends every tar
-                yield _itself(path)
+                match = _NAME.fullmatch(member.name.removeprefix("./"))
+                if match is None or not member.isreg() or member.issparse():
+                    continue
+                key, extension = as_text(match["key"]), as_text(match["extension"])
+                place = (member.offset_data, member.size)
+                if extension == ".json":
+                    documents[key] = place
+                elif PurePosixPath(member.name).suffix.lower() in extensions:
+                    videos.append(_member(path, key, extension, place))
+            whole = tar.offset < length  # a block of zeros follows, which ends every tar
     except (tarfile.TarError, OSError):
-        if whole:
-            yield _itself(path)
+        pass
+    cut = any((video.offset or 0) + video.size > length for video in videos)
+    found = [replace(video, metadata=documents.get(video.key)) for video in videos]
+    return found if whole or cut else [*found, _itself(path)]
 
 
-def _video(path: Path, member: tarfile.TarInfo, extensions: frozenset[str]) -> VideoSource | None:
-    match = _NAME.fullmatch(member.name.removeprefix("./"))
-    suffix = PurePosixPath(member.name).suffix.lower()
-    if not member.isreg() or member.issparse() or match is None or suffix not in extensions:
-        return None
-    return VideoSource(
-        key=as_text(match["key"]),
-        path=path,
-        extension=as_text(match["extension"]),
-        offset=member.offset_data,
-        size=member.size,
-    )
+def _member(path: Path, key: str, extension: str, place: tuple[int, int]) -> VideoSource:
+    offset, size = place
+    return VideoSource(key=key, path=path, extension=extension, offset=offset, size=size)
 
 
 def _itself(path: Path) -> VideoSource:

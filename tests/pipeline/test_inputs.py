@@ -1,6 +1,7 @@
 """Finding videos: files, folders, tars, keys."""
 
 import io
+import json
 import os
 import pickle
 import tarfile
@@ -141,6 +142,26 @@ def test_shards_by_braces_and_in_folders(tmp_path: Path) -> None:
         find_videos([f"{tmp_path}/{{00000..00003}}.tar"])
     make(tmp_path, "literal/{a,b}.mp4")
     assert keys(find_videos([tmp_path / "literal" / "{a,b}.mp4"])) == ["{a,b}"]
+
+
+def test_the_json_beside_a_video_is_its_metadata(tmp_path: Path) -> None:
+    said = {"url": "http://x/1", "views": 7, "score": 0.5, "live": False, "tags": ["a"], "x": None}
+    members = {
+        "1.json": json.dumps(said).encode(),
+        "1.mp4": b"one",
+        "2.mp4": b"two",
+        "2.json": b"[1, 2]",
+        "3.mp4": b"three",
+        "4.mp4": b"four",
+        "4.json": json.dumps({"a": "x" * 90, "long": "y" * 5000, "b": float("nan")}).encode(),
+    }
+    one, two, three, four = find_videos([make_tar(tmp_path / "a.tar", members)])
+    plain = {name: said[name] for name in ("url", "views", "score", "live")}
+    assert one.read_metadata(4096) == plain
+    assert one.read_metadata(40) == {"url": "http://x/1", "views": 7}
+    assert two.read_metadata(4096) is None
+    assert three.read_metadata(4096) is None
+    assert four.read_metadata(4096) == {"a": "x" * 90}
 
 
 def why_not(source: VideoSource) -> tuple[str, str, str]:

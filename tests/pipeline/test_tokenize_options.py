@@ -1,13 +1,15 @@
 """What `vimpac tokenize` offers beside tokens: plans, lists of failures, another try."""
 
 import csv
+import io
 import json
 import shutil
+import tarfile
 from pathlib import Path
 
 import pytest
 from test_resume import bytes_below
-from vimpac.datasets import TokenStore
+from vimpac.datasets import TokenStore, committed_videos
 
 SIZES = ("--size", 32, "--processes", 1)
 
@@ -95,3 +97,22 @@ def test_mistakes_are_told_before_anything_is_done(videos, tmp_path, vimpac, wor
     assert not (tmp_path / "tokens" / "commits").exists() or not list(
         (tmp_path / "tokens" / "commits").iterdir()
     )
+
+
+@pytest.mark.parametrize("form", ["zarr", "webdataset"])
+def test_metadata_of_a_tar_is_kept(motion_set, tmp_path, vimpac, form):
+    clip = min((motion_set / "validation").rglob("*.mp4"))
+    said = {"caption": "a pan — “left”", "duration": 2.5}
+    with tarfile.open(tmp_path / "00000.tar", "w") as tar:
+        tar.add(clip, "000000000.mp4")
+        content = json.dumps(said).encode()
+        member = tarfile.TarInfo("000000000.json")
+        member.size = len(content)
+        tar.addfile(member, io.BytesIO(content))
+    out = tmp_path / "tokens"
+    words = ["tokenize", tmp_path / "00000.tar", "--out", out, *SIZES, "--format", form]
+    assert vimpac(*words).code == 0
+    ((video, codes),) = committed_videos(out, 0)
+    assert video.source.metadata == said
+    assert len(codes["center"]) == video.frames
+    assert vimpac("tokens", "verify", out).code == 0
