@@ -13,7 +13,7 @@ from ..format.identity import Grid, parse_grid
 from ..format.parse import parse_field
 from .layout import CodeArray, Codes, ShardLayout
 
-LARGEST_METADATA = 4096
+LARGEST_METADATA = 512
 """Bytes of a video's own metadata as ASCII JSON."""
 
 LARGEST_VIDEO = 384 + LARGEST_METADATA

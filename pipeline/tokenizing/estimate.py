@@ -27,7 +27,7 @@ PROBED = 32
 MEASURED, MEASURED_SECONDS = 8, 10.0
 """Videos of which the first batch is tokenized, unless that takes longer."""
 
-COMPRESSION = Zstd(level=3)
+COMPRESSION = Zstd(level=15)
 """As shards of the form `zarr` are compressed."""
 
 
