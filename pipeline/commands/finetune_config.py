@@ -37,6 +37,9 @@ SCRATCH = "scratch"
 SHAPE = ("preset", "layout")
 """Options of a model from scratch, which a pre-training run decides."""
 
+DECIDED = (*SHAPE, "frames", "stride", "interpolate", "epochs")
+"""Options that an earlier run's configuration decides."""
+
 RECORDED = ("tokens", "training_videos")
 """What a run's file holds beside its configuration."""
 
@@ -89,7 +92,7 @@ def resolve(
             out of range.
     """
     if "config" in given:
-        fields = config_of(given["config"]).to_dict()
+        fields = as_before(config_of(given["config"]), store, given).to_dict()
     else:
         fields = from_recipe(store, labels, split, init, given, distributed).to_dict()
     fields |= {
@@ -173,6 +176,22 @@ def find_init(given: str | None) -> Run | None:
             "or give --init scratch"
         )
     return Run(path)
+
+
+def as_before(config: FinetuneConfig, store: TokenStore, given: Options) -> FinetuneConfig:
+    """An earlier run's configuration, once the store and the options are known to fit it.
+
+    Raises:
+        TrainingError: an option that it decides was given, or the store has another grid.
+    """
+    if decided := [name for name in DECIDED if name in given]:
+        raise TrainingError(f"--config decides the clips and epochs: leave out --{decided[0]}")
+    if tuple(config.model.grid) != tuple(store.identity.grid()):
+        raise TrainingError(
+            f"{given['config']} is of a grid of {config.model.grid} tokens, {store.path} has "
+            f"{store.identity.grid()}: give a store of the same --size"
+        )
+    return config
 
 
 def config_of(path: Path) -> FinetuneConfig:

@@ -81,6 +81,9 @@ def test_a_csv_file_with_splits_and_the_same_run_again(own, tmp_path, vimpac):
     assert "confusion" not in shown
     again = ["finetune", "--config", "runs/labels/config.json", "--out", "runs/again", "--json"]
     assert vimpac(*again).document["last"]["loss"] == first["last"]["loss"]
+    assert "leave out --frames" in one_line(vimpac(*again, "--frames", 8))
+    build_store(tmp_path / "larger", own, grid=(3, 3))
+    assert "same --size" in one_line(vimpac(*again, "--tokens", "larger"))
     configs = [json.loads(Path(f"runs/{n}/config.json").read_text()) for n in ("labels", "again")]
     assert configs[0] == configs[1]
     assert configs[0]["optimizer"]["layer_decay"] == 0.75
