@@ -53,8 +53,8 @@ def vimpac(*words: object) -> subprocess.Popen[str]:
 def files_at(place: str | Path) -> int:
     """Files that have arrived at a place, unfinished ones left out."""
     if isinstance(place, Path) or "://" not in place:
-        names = (path.name for path in Path(place).rglob("*") if path.is_file())
-        return sum(not name.startswith(".tmp+") for name in names)
+        walk = os.walk(place)  # which forgives folders that are renamed meanwhile
+        return sum(len(names) for folder, _, names in walk if ".tmp+" not in folder)
     prefix = f"{place.removeprefix(f's3://{BUCKET}/')}/"
     return sum(1 for _ in boto3.resource("s3").Bucket(BUCKET).objects.filter(Prefix=prefix))
 

@@ -6,8 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sample_stores import build, make_identity, make_videos
-from vimpac.datasets import TokenStore, measure_entropy
+from sample_stores import build, make_identity, make_videos, plan_for
+from vimpac.datasets import (
+    ShardWriter,
+    SourceInfo,
+    TokenStore,
+    commit_shard,
+    create_store,
+    measure_entropy,
+)
 from vimpac.datasets.entropy import PairCounts, entropy
 
 
@@ -68,9 +75,6 @@ def test_a_store_is_measured_whole_or_by_a_sample(tmp_path: Path, form: str) -> 
 
 
 def test_views_are_measured_together(tmp_path: Path) -> None:
-    from sample_stores import plan_for
-    from vimpac.datasets import ShardWriter, SourceInfo, commit_shard, create_store
-
     videos = make_videos(3)
     create_store(tmp_path / "s", make_identity(views=("center", "top_left")), plan_for(videos))
     with ShardWriter(tmp_path / "s", 0) as writer:

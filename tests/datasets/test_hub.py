@@ -54,7 +54,7 @@ def test_a_store_goes_to_a_repository_and_back(
 
 
 def test_large_files_are_checked_by_the_hash_the_hub_keeps(
-    tmp_path: Path, videos: Videos, hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, videos: Videos, hub: FakeHub
 ) -> None:
     store = build(tmp_path / "tokens", videos, form="webdataset")
     Push(store, URL).run()

@@ -9,8 +9,28 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sample_stores import FAILED, Videos, build, make_full_videos, make_identity, make_videos
-from vimpac.datasets import StoreError, TokenStore, plan_merge, read_commit, run_merge, verify
+from sample_stores import (
+    FAILED,
+    Videos,
+    build,
+    make_full_videos,
+    make_identity,
+    make_videos,
+    plan_for,
+)
+from vimpac.datasets import (
+    ShardWriter,
+    SourceInfo,
+    StoreError,
+    TokenStore,
+    commit_shard,
+    create_store,
+    plan_merge,
+    read_commit,
+    run_merge,
+    verify,
+)
+from vimpac.datasets.format.commit import write_commit
 from vimpac.datasets.format.files import files_below
 from vimpac.datasets.sharing import merge as merging
 
@@ -101,30 +121,17 @@ def test_a_shard_of_nothing_but_duplicates_is_left_out(tmp_path: Path, videos: V
 
 def test_codes_stand_in_for_a_failure_elsewhere(tmp_path: Path, videos: Videos) -> None:
     failing = build(tmp_path / "one", videos)
-    saved = {FAILED: videos[FAILED], "clips/99": videos["clips/00"]}
-    mended = build(tmp_path / "two", {"other": saved[FAILED]})
-    merge(failing, mended, out=tmp_path / "before")
-    assert FAILED not in TokenStore.open(tmp_path / "before").keys
-    plan_text = (mended / "plan.json").read_text()
-    assert "other" in plan_text
-    renamed = build_without_failing(tmp_path / "three", saved)
-    report = merge(failing, renamed, out=tmp_path / "all")
-    assert (report["videos"], report["failed"], report["rewritten"]) == (11, 0, 0)
-    assert verify(tmp_path / "all").ok
-    np.testing.assert_array_equal(TokenStore.open(tmp_path / "all").read(FAILED), saved[FAILED])
-
-
-def build_without_failing(path: Path, videos: Videos) -> Path:
-    """A store in which nothing fails."""
-    from sample_stores import plan_for
-    from vimpac.datasets import ShardWriter, SourceInfo, commit_shard, create_store
-
-    create_store(path, make_identity(), plan_for(videos))
-    with ShardWriter(path, 0) as writer:
-        for key, codes in videos.items():
-            writer.add(key, codes, SourceInfo())
-        commit_shard(path, 0, writer.finish())
-    return path
+    mended = {FAILED: videos[FAILED]}
+    create_store(tmp_path / "two", make_identity(), plan_for(mended))
+    with ShardWriter(tmp_path / "two", 0) as writer:
+        writer.add(FAILED, mended[FAILED], SourceInfo())
+        commit_shard(tmp_path / "two", 0, writer.finish())
+    for stores in ((failing, tmp_path / "two"), (tmp_path / "two", failing)):
+        out = tmp_path / f"from-{stores[0].name}"
+        report = merge(*stores, out=out)
+        assert (report["videos"], report["failed"], report["rewritten"]) == (10, 0, 0)
+        assert verify(out).ok
+        np.testing.assert_array_equal(TokenStore.open(out).read(FAILED), mended[FAILED])
 
 
 def test_other_codes_under_one_key_are_refused_unless_the_first_is_wanted(tmp_path: Path) -> None:
@@ -268,8 +275,6 @@ def test_merges_at_once_into_one_place_do_not_meet(tmp_path: Path, videos: Video
 
 
 def test_a_record_that_names_files_elsewhere_is_refused(tmp_path: Path, videos: Videos) -> None:
-    from vimpac.datasets.format.commit import write_commit
-
     one, two = halves(videos)
     stores = [build(tmp_path / "one", one), build(tmp_path / "two", two)]
     record = read_commit(stores[1], 0)
