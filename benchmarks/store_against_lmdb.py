@@ -19,7 +19,8 @@ import argparse
 import io
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import cycle
 from pathlib import Path
 
 import lmdb
@@ -71,10 +72,10 @@ class OriginalLayout:
         """Bytes of the pages in use."""
         return (self.environment.info()["last_pgno"] + 1) * self.environment.stat()["psize"]
 
-    def clip(self, rng: np.random.Generator) -> Clip:
-        """A random clip of a random video."""
-        codes = self.video(int(rng.integers(len(self.keys))))
-        start = int(rng.integers(len(codes) - FRAMES + 1))
+    def clip(self, number: int, place: float) -> Clip:
+        """A clip of a video, `place` of the way from its first to its last."""
+        codes = self.video(number)
+        start = int(place * (len(codes) - FRAMES + 1))
         return codes[start : start + FRAMES]
 
     def batch(self, numbers: NDArray[np.int64], rng: np.random.Generator) -> torch.Tensor:
@@ -87,19 +88,24 @@ class OriginalLayout:
         return torch.from_numpy(np.array(clips, dtype=np.int64))
 
 
-def random_clip(store: TokenStore, rng: np.random.Generator) -> Clip:
-    """A random clip of a random video of the store."""
-    number = int(rng.integers(len(store)))
-    start = int(rng.integers(int(store.frames[number]) - FRAMES + 1))
+def store_clip(store: TokenStore, number: int, place: float) -> Clip:
+    """A clip of a video of the store, as `OriginalLayout.clip`."""
+    start = int(place * (int(store.frames[number]) - FRAMES + 1))
     return store.clip(number, start, FRAMES)
 
 
+def random_choices(videos: int, rng: np.random.Generator) -> Iterator[tuple[int, float]]:
+    """Endless random videos and places in them, drawn in advance."""
+    numbers, places = rng.integers(videos, size=2**16).tolist(), rng.random(2**16).tolist()
+    return cycle(zip(numbers, places, strict=True))
+
+
 def seconds(work: Callable[[], object], times: int) -> float:
-    """How long `work` takes, so many times."""
+    """How long `work` takes, over so many times."""
     begin = time.perf_counter()
     for _ in range(times):
         work()
-    return time.perf_counter() - begin
+    return (time.perf_counter() - begin) / times
 
 
 def measure(work: Path, videos: int, lmdb_videos: int) -> dict[str, float]:
@@ -116,15 +122,16 @@ def measure(work: Path, videos: int, lmdb_videos: int) -> dict[str, float]:
         place = next(places)
         return original.batch(shuffled[place : place + BATCH], rng)
 
+    ours, theirs = random_choices(len(store), rng), random_choices(lmdb_videos, rng)
     warm(store)
     next(batches)
     taken: dict[str, list[float]] = {"clips": [], "videos": [], "lmdb_clips": [], "lmdb_videos": []}
     group = clips.shuffle_shards * VIDEOS_A_SHARD // BATCH  # each decodes as many shards
     for _ in range(TURNS):
-        taken["clips"].append(seconds(lambda: random_clip(store, rng), CLIPS_A_TURN) / CLIPS_A_TURN)
-        taken["lmdb_clips"].append(seconds(lambda: original.clip(rng), CLIPS_A_TURN) / CLIPS_A_TURN)
-        taken["videos"].append(seconds(lambda: next(batches), group) / group / BATCH)
-        taken["lmdb_videos"].append(seconds(original_batch, group // 4) / (group // 4) / BATCH)
+        taken["clips"].append(seconds(lambda: store_clip(store, *next(ours)), CLIPS_A_TURN))
+        taken["lmdb_clips"].append(seconds(lambda: original.clip(*next(theirs)), CLIPS_A_TURN))
+        taken["videos"].append(seconds(lambda: next(batches), group) / BATCH)
+        taken["lmdb_videos"].append(seconds(original_batch, group // 4) / BATCH)
     rates = {f"{name}_a_second": 1 / float(np.median(times)) for name, times in taken.items()}
     lmdb_tokens = sum(original.video(number).size for number in range(lmdb_videos))
     held, lmdb_bytes = figures(store, folder), original.bytes_used() / lmdb_tokens

@@ -179,12 +179,13 @@ class RandomClips(LabelledVideos):
         """The codes of drawn clips, `(n, K, T, h, w)` int64."""
         names, (h, w) = self.store.identity.views, self.grid
         shape = (*drawn.starts.shape, self.frames, h, w)
-        clips = np.full(shape, pad_token(self.store.identity.vocabulary), dtype=np.int64)
+        clips, pad = np.empty(shape, np.int64), pad_token(self.store.identity.vocabulary)
         rows = zip(drawn.starts.tolist(), drawn.view.tolist(), drawn.corners.tolist(), strict=True)
         for out, index, row in zip(clips, drawn.index.tolist(), rows, strict=True):
             for clip, start, view, (top, left) in zip(out, *row, strict=True):
                 codes = source.clip(index, start, self.frames, self.stride, names[view])
                 clip[: len(codes)] = codes[:, top : top + h, left : left + w]
+                clip[len(codes) :] = pad
         return clips
 
 

@@ -107,9 +107,9 @@ class ShardLayout:
 
     def span(self, video: int, view: str) -> Span:
         """Where the codes of a video of the shard are; raises StoreError for no such view."""
-        if self.identity.stored_grid(view) is not None:
-            array, place = self.arrays[view], video
-        else:
+        array, place = self.arrays.get(view), video
+        if array is None:
+            self.identity.stored_grid(view)
             array = self.arrays[self._names[view][video]]
             place = int(np.searchsorted(array.videos, video))
         stop = int(array.ends[place])

@@ -86,12 +86,17 @@ class ZarrArray:
             first = until
         return out
 
-    def packed(self, first: int, until: int) -> list[memoryview]:
+    def packed(self, first: int, until: int) -> list[bytes | memoryview]:
         """The packed chunks `first` to `until`, all of one file."""
         number, inside = divmod(first, self.file_chunks)
         if number not in self._open:
             self._open[number] = self.open(number)
         file, places = self._open[number]
+        if until - first == 1:
+            begin, length = places[inside].tolist()
+            if length == ABSENT:
+                raise StoreError(f"{self.name}: chunks are missing")
+            return [file.read(begin, length)]
         wanted: list[list[int]] = places[inside : inside + until - first].tolist()
         begin, end = wanted[0][0], wanted[-1][0] + wanted[-1][1]
         if any(length == ABSENT for _, length in wanted):
@@ -101,7 +106,7 @@ class ZarrArray:
         content = memoryview(file.read(begin, end - begin))
         return [content[at - begin : at - begin + length] for at, length in wanted]
 
-    def unpacked(self, number: int, content: memoryview) -> Array:
+    def unpacked(self, number: int, content: bytes | memoryview) -> Array:
         """A chunk of a zstd frame that has a checksum and declares just one chunk."""
         try:
             frame = zstandard.get_frame_parameters(content)
