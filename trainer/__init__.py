@@ -26,6 +26,7 @@ from .loop.train import Outcome
 from .model.config import PRESETS, ModelConfig, model_config
 from .pretraining.config import PretrainConfig, recipe_for
 from .pretraining.evaluation import evaluate_pretraining, load_pretrained
+from .pretraining.forecast import forecast
 from .pretraining.masking import MaskConfig, block_mask, iid_mask, mean_mask_share
 from .pretraining.model import PretrainModel
 from .pretraining.run import pretrain
@@ -60,6 +61,7 @@ __all__ = [
     "export_graph",
     "export_run",
     "finetune",
+    "forecast",
     "from_pretrained",
     "iid_mask",
     "import_model",

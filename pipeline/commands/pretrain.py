@@ -7,8 +7,9 @@ import typer
 
 from ...datasets import TokenStore
 from ...tokenizer import load_tokenizer
-from ...trainer import Run, join
+from ...trainer import Run, forecast, join
 from ...trainer import pretrain as run_pretrain
+from ..console import emit
 from . import options
 from .pretrain_config import resolve
 from .training import RUNS, find_tokens, finish, given_options, training_progress
@@ -77,6 +78,9 @@ def pretrain(
     workers: options.WorkersOrBase = None,
     checkpoint_every: options.CheckpointEvery = None,
     tensorboard: options.Tensorboard = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what the run would take, and end.")
+    ] = False,
     resume: options.Resume = False,
     json: options.Json = False,
 ) -> None:
@@ -84,6 +88,9 @@ def pretrain(
     with join(device) as distributed:
         store = TokenStore.open(find_tokens(tokens))
         settings = resolve(store, given_options(context), distributed)
+        if dry_run:
+            emit(forecast(store, settings, distributed), as_json=json, title="a pre-training run")
+            return
         run = Run(out)
         tokenizer = load_tokenizer(store.tokenizer_folder) if settings.codebook_embedding else None
         with training_progress("pretrain", settings.loop, distributed) as report:

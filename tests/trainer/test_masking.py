@@ -2,8 +2,9 @@
 
 import pytest
 import torch
-from vimpac.trainer import block_mask, iid_mask, mean_mask_share
-from vimpac.trainer.pretraining.masking import uniform
+from vimpac.datasets import mask_token, pad_token
+from vimpac.trainer import MaskConfig, TrainingError, block_mask, iid_mask, mean_mask_share
+from vimpac.trainer.pretraining.masking import hide, uniform
 
 GRID = (5, 16, 16)
 
@@ -65,3 +66,56 @@ def test_iid_share():
     mask = iid_mask(torch.arange(500), GRID, 0.15)
     assert mask.shape == (500, *GRID)
     assert mask.float().mean() == pytest.approx(0.15, abs=0.005)
+
+
+VOCABULARY = 1000
+
+
+def hidden(config: MaskConfig, clips: int = 300) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    codes = torch.randint(0, VOCABULARY, (clips, *GRID), generator=torch.Generator().manual_seed(0))
+    return codes, *hide(codes, torch.arange(clips), config, VOCABULARY)
+
+
+def test_hidden_tokens_become_mask_and_no_others_change():
+    codes, seen, mask = hidden(MaskConfig())
+    assert torch.equal(mask, block_mask(torch.arange(300), GRID, 5))
+    assert (seen[mask] == mask_token(VOCABULARY)).all()
+    assert torch.equal(seen[~mask], codes[~mask])
+
+
+def test_padding_is_never_hidden():
+    codes = torch.full((4, *GRID), pad_token(VOCABULARY))
+    seen, mask = hide(codes, torch.arange(4), MaskConfig(kind="iid", share=0.9), VOCABULARY)
+    assert not mask.any()
+    assert torch.equal(seen, codes)
+
+
+@pytest.mark.parametrize("kind", ["block", "iid"])
+def test_bert_style_masks_eight_boxes_in_ten_and_keeps_one(kind):
+    codes, seen, mask = hidden(MaskConfig(kind=kind, replacement="bert"))
+    assert torch.equal(seen[~mask], codes[~mask])
+    shares = [
+        float((seen == mask_token(VOCABULARY))[mask].float().mean()),
+        float((seen == codes)[mask].float().mean()),
+    ]
+    assert shares == pytest.approx([0.8, 0.1], abs=0.03)
+    noise = seen[mask & (seen != mask_token(VOCABULARY)) & (seen != codes)]
+    assert noise.min() >= 0
+    assert noise.max() < VOCABULARY
+    assert noise.float().mean() == pytest.approx(VOCABULARY / 2, rel=0.05)
+
+
+def test_bert_style_treats_a_box_alike():
+    codes, seen, mask = hidden(MaskConfig(boxes=1, replacement="bert"))
+    for before, after, box in zip(codes, seen, mask, strict=True):
+        masked = after[box] == mask_token(VOCABULARY)
+        assert masked.all() or not masked.any()
+        assert before.shape == after.shape
+
+
+@pytest.mark.parametrize(
+    "changes", [{"kind": "tube"}, {"boxes": 0}, {"share": 1.0}, {"replacement": "none"}]
+)
+def test_a_mask_that_cannot_be_drawn_is_refused(changes):
+    with pytest.raises(TrainingError):
+        MaskConfig(**changes)

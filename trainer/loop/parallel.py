@@ -39,9 +39,7 @@ def prepare_model(
         fully_shard(model, mp_policy=policy)
         return model
     cards = [distributed.device] if distributed.device.type == "cuda" else None
-    return DistributedDataParallel(
-        model, device_ids=cards, broadcast_buffers=False, gradient_as_bucket_view=True
-    )
+    return DistributedDataParallel(model, device_ids=cards, gradient_as_bucket_view=True)
 
 
 def bare(model: nn.Module) -> nn.Module:
