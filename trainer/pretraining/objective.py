@@ -151,8 +151,7 @@ class _Contrast:
         with torch.no_grad():
             for part in parts:
                 self._random_states.append(_random_state(self._distributed.device))
-                nowhere = torch.empty(0, dtype=torch.int64, device=self._distributed.device)
-                features.append(predict(self._model, part, nowhere)[2])
+                features.append(predict(self._model, part, part.places())[2])
         torch.clear_autocast_cache()  # its copies of the weights know of no gradient
         cls = torch.cat(features).requires_grad_()
         loss, self._accuracy = bare(self._model).contrast(cls, self._distributed)  # type: ignore[operator]
