@@ -68,15 +68,17 @@ class _Validation:
             seed=VALIDATION_SEED,
             indices=indices,
         )
-        self._steps = -(-len(indices) // VALIDATION_BATCH)
+        ranks = distributed.world_size
+        self._batch_size = -(-VALIDATION_BATCH // ranks) * ranks
+        self._steps = -(-len(indices) // self._batch_size)
 
     def __call__(self, model: nn.Module) -> dict[str, float]:
         rank, world_size = self._distributed.rank, self._distributed.world_size
         sums = torch.zeros(3, device=self._distributed.device)
         for batch in ClipLoader(
             self._clips,
-            batch_size=VALIDATION_BATCH * world_size,
-            steps=-(-self._steps // world_size),
+            batch_size=self._batch_size,
+            steps=self._steps,
             rank=rank,
             world_size=world_size,
         ):
