@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from .errors import StoreError
@@ -137,12 +138,26 @@ def check_same(store: Path, identity: StoreIdentity, plan: Plan) -> None:
         )
 
 
+def plan_of(store: Path) -> Plan:
+    """A store's plan, read once for all shards while its file stays the same."""
+    try:
+        status = (store / PLAN_FILE).stat()
+    except OSError:
+        return read_plan(store)  # which says what is wrong
+    return _read_plan_once(store, (status.st_ino, status.st_mtime_ns, status.st_size))
+
+
+@lru_cache(maxsize=1)
+def _read_plan_once(store: Path, state: tuple[int, ...]) -> Plan:
+    return read_plan(store)
+
+
 def committed(path: str | Path, shard: int) -> bool:
     """Whether a token shard is in the store: its record is sound and its files match it."""
     store = Path(path)
     try:
         record, identity = read_commit(store, shard), read_identity(store)
-        current = (record.plan, record.identity) == (read_plan(store).hash, identity.hash)
+        current = (record.plan, record.identity) == (plan_of(store).hash, identity.hash)
     except StoreError:
         return False
     return current and not file_problems(store, identity, record)
@@ -194,7 +209,7 @@ def commit_shard(
         StoreError: the videos written and failed are not those planned for this shard.
     """
     store = Path(path)
-    plan = read_plan(store)
+    plan = plan_of(store)
     planned = {item.key for item in plan.shards[shard]}
     failed = [failure.key for failure in failures]
     if written.shard != shard or sorted([*written.keys, *failed]) != sorted(planned):
