@@ -48,8 +48,8 @@ class VQVAEConfig:
     latent_channels: int = 16
     encoder_channels: tuple[int, int] = (64, 128)
     encoder_blocks: tuple[int, int] = (2, 2)
-    decoder_channels: tuple[int, int] = (192, 96)
-    decoder_blocks: tuple[int, int] = (4, 2)
+    decoder_channels: tuple[int, int] = (160, 96)
+    decoder_blocks: tuple[int, int] = (3, 2)
 
     def __post_init__(self) -> None:
         """Refuse sizes that cannot be built."""

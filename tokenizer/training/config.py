@@ -40,7 +40,7 @@ class TokenizerTrainingConfig:
     vocabulary: int = 4096
     batch_size: int = 16
     crop: int = 64
-    sides: tuple[int, int] = (96, 512)
+    sides: tuple[int, int] = (64, 512)
     resume: bool = False
     checkpoint_every: int = 250
     unquantised_steps: int = 200
@@ -50,7 +50,7 @@ class TokenizerTrainingConfig:
     noise: float = 0.012
     codebook_rate: float = 0.01
     restart_share: float = 0.3
-    average_decay: float = 0.995
+    average_decay: float = 0.998
     model: VQVAEConfig = field(default_factory=VQVAEConfig)
 
     def __post_init__(self) -> None:

@@ -67,7 +67,7 @@ class TrainingRun:
         latents = self.model.latents(self._with_noise(clean, generator))
         quantised, codes, pull = self._quantise(latents)
         pixels = self.model.pixels(quantised)
-        loss = reconstruction_loss(pixels, clean) + config.commitment * pull
+        loss = reconstruction_loss(pixels, clean, 1 - self._cosine()) + config.commitment * pull
         if codes is not None and config.consistency:
             loss = loss + config.consistency * self._inconsistency(clean, later, codes, generator)
         if not math.isfinite(loss.item()):
