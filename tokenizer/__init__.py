@@ -2,6 +2,7 @@
 
 from .code_stream import CodeStream
 from .comparison import codes_differing, generated_pictures
+from .evaluation import BaselineFigures, TokenizerFigures, evaluate_tokenizer
 from .images import read_images
 from .interface import LoadOptions, Tokenizer, TokenizerError
 from .registry import known_tokenizers, load_tokenizer
@@ -10,15 +11,18 @@ from .video_tokenizer import VideoTokenizer
 from .vqvae import VQVAEConfig
 
 __all__ = [
+    "BaselineFigures",
     "CodeStream",
     "LoadOptions",
     "Tokenizer",
     "TokenizerError",
+    "TokenizerFigures",
     "TokenizerTrainingConfig",
     "TrainingStep",
     "VQVAEConfig",
     "VideoTokenizer",
     "codes_differing",
+    "evaluate_tokenizer",
     "generated_pictures",
     "known_tokenizers",
     "load_tokenizer",

@@ -1,5 +1,6 @@
-"""`vimpac tokenizer`: train and inspect tokenizers."""
+"""`vimpac tokenizer`: train, measure and inspect tokenizers."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -8,17 +9,19 @@ import typer
 from ...tokenizer import (
     TokenizerTrainingConfig,
     TrainingStep,
+    evaluate_tokenizer,
+    load_tokenizer,
     train_tokenizer,
 )
 from ..console import emit, note, progress
-from ..training_frames import read_training_images
+from ..tokenizer_media import read_clips, read_training_images
 from .options import Device, Json, Resume, Seed
 from .tokenizer_info import info, list_tokenizers
 
 UNQUANTISED_STEPS = 200
 """Before the codebook starts, in runs of at least ten times as many."""
 
-app = typer.Typer(help="Tokenizers: train one, tell what it is.", no_args_is_help=True)
+app = typer.Typer(help="Tokenizers: train one, measure one, tell what it is.", no_args_is_help=True)
 
 
 app.command("list")(list_tokenizers)
@@ -33,6 +36,9 @@ def train(
     vocabulary: Annotated[int, typer.Option(help="Number of codes.")] = 4096,
     batch_size: Annotated[int, typer.Option(help="Crops a step.")] = 16,
     crop: Annotated[int, typer.Option(help="Side of the crops in pixels.")] = 64,
+    sides: Annotated[
+        tuple[int, int], typer.Option(help="Least and greatest shorter side of frames in pixels.")
+    ] = (64, 512),
     seed: Seed = 0,
     device: Device = "cpu",
     resume: Resume = False,
@@ -45,6 +51,7 @@ def train(
         vocabulary=vocabulary,
         batch_size=batch_size,
         crop=crop,
+        sides=sides,
         unquantised_steps=min(UNQUANTISED_STEPS, steps // 10),
         resume=resume,
     )
@@ -58,3 +65,24 @@ def train(
 
         train_tokenizer(images, out, config=config, on_step=on_step, device=device)
     emit({"tokenizer": str(out), "steps": steps}, as_json=json, title="trained")
+
+
+@app.command()
+def evaluate(
+    tokenizer: Annotated[str, typer.Argument(help="default, or a tokenizer's path.")],
+    media: Annotated[list[Path], typer.Argument(help="Images, videos, folders of them.")],
+    size: Annotated[int, typer.Option(help="Pixels of the shorter side.")] = 128,
+    tile: Annotated[int | None, typer.Option(help="Cut frames into squares of this side.")] = None,
+    fps: Annotated[float, typer.Option(help="Frames a second of videos.")] = 8.0,
+    frames: Annotated[int, typer.Option(help="The most of a video.")] = 64,
+    steady: Annotated[float, typer.Option(help="Tolerance to measure steady tokens with.")] = 0.5,
+    device: Device = "cpu",
+    json: Json = False,
+) -> None:
+    """Measure what a tokenizer keeps, how it uses its codes, how steady and how fast it is."""
+    loaded = load_tokenizer(tokenizer, device=device)
+    clips = read_clips(
+        media, size=size, multiple=loaded.compression, fps=fps, frames=frames, tile=tile
+    )
+    figures = asdict(evaluate_tokenizer(loaded, clips, steady=steady))
+    emit({"fingerprint": loaded.fingerprint, **figures}, as_json=json, title=tokenizer)
