@@ -72,7 +72,7 @@ def read_clips(
     cut = [part for clip in clips for part in _cut(clip, tile, multiple)]
     if not cut:
         raise TokenizerError(f"pictures of {size} pixels hold no tile of {tile or multiple}")
-    return [torch.from_numpy(clip).permute(0, 3, 1, 2).contiguous() for clip in cut]
+    return [torch.from_numpy(clip.transpose(0, 3, 1, 2).copy()) for clip in cut]
 
 
 def _read(

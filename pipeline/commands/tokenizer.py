@@ -40,6 +40,7 @@ def train(
         tuple[int, int], typer.Option(help="Least and greatest shorter side of frames in pixels.")
     ] = (64, 512),
     seed: Seed = 0,
+    checkpoint_every: Annotated[int, typer.Option(help="Steps between checkpoints.")] = 250,
     device: Device = "cpu",
     resume: Resume = False,
     json: Json = False,
@@ -53,6 +54,7 @@ def train(
         crop=crop,
         sides=sides,
         unquantised_steps=min(UNQUANTISED_STEPS, steps // 10),
+        checkpoint_every=checkpoint_every,
         resume=resume,
     )
     images = read_training_images(media)
