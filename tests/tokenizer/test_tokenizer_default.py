@@ -40,10 +40,11 @@ def test_photographs(photographs: TokenizerFigures) -> None:
     baselines = {
         name: figures["psnr"] for name, figures in asdict(photographs)["baselines"].items()
     }
-    assert photographs.psnr > 26.4
-    assert photographs.psnr > baselines["jpeg"] + 1.0
+    assert photographs.psnr > 26.55
+    assert photographs.psnr > baselines["jpeg"] + 1.1
     assert photographs.psnr > baselines["mean_colour"] + 3.0
     assert photographs.ssim > 0.7
+    assert photographs.codebook_use > 0.65  # of 4.6 tokens a code
 
 
 def test_little_noise_changes_few_codes(benchmark: ModuleType, tokenizer: Tokenizer) -> None:
@@ -57,11 +58,11 @@ def test_what_stands_still_keeps_its_codes(benchmark: ModuleType, tokenizer: Tok
     figures = evaluate_tokenizer(tokenizer, benchmark.still_camera())
     assert figures.unmoving_tokens > 2000
     assert figures.static_flicker is not None
-    assert figures.static_flicker < 0.15
+    assert figures.static_flicker < 0.13
     assert figures.static_flicker_steady is not None
-    assert figures.static_flicker_steady < 0.05
+    assert figures.static_flicker_steady < 0.04
     assert figures.psnr_steady is not None
-    assert figures.psnr_steady > figures.psnr - 0.15
+    assert figures.psnr_steady > figures.psnr - 0.1
 
 
 def test_every_file_that_ships_is_small() -> None:
