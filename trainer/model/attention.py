@@ -59,7 +59,7 @@ class AxisAttention(nn.Module):
         """Cut `(B, T, H, W, c)` into lines led by [CLS] `(B, c)`: `(B * G, 1 + L, c)`."""
         axes = tokens.permute(0, *self._order, 4)
         others = axes.shape[1 : 1 + self._across]
-        lead = cls.view(len(cls), *[1] * len(others), 1, -1).expand(-1, *others, 1, -1)
+        lead = cls.view(cls.shape[0], *[1] * len(others), 1, -1).expand(-1, *others, 1, -1)
         if len(self.axes) > 1:
             axes = axes.flatten(1 + self._across, 3)
         return torch.cat([lead, axes], -2).flatten(0, len(others))
