@@ -1,6 +1,6 @@
 """Kill a tokenize job at random moments, run it again each time, and compare with a calm run.
 
-    python benchmarks/kill_marathon.py local|ray|parts [--format zarr] [--kills 50] [--clips 24]
+    python benchmarks/kill_marathon.py local|ray|parts [--format zarr] [--kills 50] [--clips 60]
 
 `local`: the whole job is killed with SIGKILL and the same command run again, as often as asked.
 `parts`: the same with three `--shard i/3` runs at once, all killed together.
@@ -26,6 +26,9 @@ from real_clips import make_clips
 
 Job = subprocess.Popen[bytes]
 
+STARTING, WRITING = 6.0, 1.0
+"""Seconds within which a job is killed, from its start, or from its first unfinished shard."""
+
 
 def start(folder: Path, out: Path, *options: object) -> Job:
     """Start `vimpac tokenize` as the leader of a group of its own."""
@@ -49,19 +52,28 @@ def commits(out: Path) -> int:
     return len(list((out / "commits").glob("[0-9]*.json")))
 
 
+def written(out: Path) -> bool:
+    """Whether a living process is writing a shard."""
+    names = (path.name for path in (out / "shards").glob(".tmp+*"))
+    return any(Path(f"/proc/{name.split('+')[-2]}").exists() for name in names)
+
+
 def kill_jobs(
-    folder: Path,
-    out: Path,
-    options: list[list[object]],
-    kills: int,
-    longest: float,
-    draw: random.Random,
+    folder: Path, out: Path, options: list[list[object]], kills: int, draw: random.Random
 ) -> dict[str, int]:
-    """Start jobs side by side and kill them all within `longest` seconds, again and again."""
+    """Start jobs side by side and kill them all at a random moment, again and again.
+
+    One in five moments is counted from the start, the others from when shards are written.
+    """
     killed, finished, seen = 0, 0, []
     while killed < kills:
         jobs = [start(folder, out, *words) for words in options]
-        time.sleep(draw.uniform(0.0, longest))
+        if draw.random() < 0.2:
+            time.sleep(draw.uniform(0.0, STARTING))
+        else:
+            while not written(out) and any(job.poll() is None for job in jobs):
+                time.sleep(0.01)
+            time.sleep(draw.uniform(0.0, WRITING))
         if all(job.poll() is not None for job in jobs):
             finished += 1  # too late: begin a new store
             remove_store(out)
@@ -117,17 +129,16 @@ def main() -> None:
     parser.add_argument("engine", choices=("local", "ray", "parts"))
     parser.add_argument("--format", default="zarr")
     parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--clips", type=int, default=24)
+    parser.add_argument("--clips", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     draw = random.Random(given.seed)
+    began = time.monotonic()
     form = ["--format", given.format, "--fps", 8, "--size", 64]
     with tempfile.TemporaryDirectory() as name:
         folder, out, calm = Path(name, "videos"), Path(name, "tokens"), Path(name, "calm")
         make_clips(folder, given.clips, seconds=2.0)
-        began = time.monotonic()
         assert start(folder, calm, *form, "--processes", 1).wait() == 0
-        calm_seconds = time.monotonic() - began
         if given.engine == "ray":
             options = [*form, "--engine", "ray", "--processes", 2]
             report = kill_actors(folder, out, options, given.kills, draw)
@@ -135,7 +146,7 @@ def main() -> None:
             parts = ["0/1"] if given.engine == "local" else ["0/3", "1/3", "2/3"]
             processes = 2 if given.engine == "local" else 1
             jobs = [[*form, "--processes", processes, "--shard", part] for part in parts]
-            report = kill_jobs(folder, out, jobs, given.kills, calm_seconds, draw)
+            report = kill_jobs(folder, out, jobs, given.kills, draw)
             assert all(start(folder, out, *words).wait() == 0 for words in jobs)
         equal = bytes_below(out) == bytes_below(calm)
     seconds = round(time.monotonic() - began)

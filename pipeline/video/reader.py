@@ -63,7 +63,7 @@ class VideoReader:
         fps: float,
         size: int,
         other_sizes: tuple[int, ...] = (),
-        batch_frames: int = 64,
+        batch_frames: int = 32,
         limits: ReadLimits | None = None,
     ) -> None:
         self.sizes = (size, *other_sizes)
