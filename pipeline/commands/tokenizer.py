@@ -15,7 +15,7 @@ from ...tokenizer import (
 )
 from ..console import emit, note, progress
 from ..tokenizer_media import read_clips, read_training_images
-from .options import Device, Json, Resume, Seed
+from .options import Device, Json, Resume, Seed, Trust
 from .tokenizer_info import info, list_tokenizers
 
 UNQUANTISED_STEPS = 200
@@ -71,18 +71,20 @@ def train(
 
 @app.command()
 def evaluate(
-    tokenizer: Annotated[str, typer.Argument(help="default, or a tokenizer's path.")],
+    tokenizer: Annotated[str, typer.Argument(help="One of `tokenizer list`.")],
     media: Annotated[list[Path], typer.Argument(help="Images, videos, folders of them.")],
     size: Annotated[int, typer.Option(help="Pixels of the shorter side.")] = 128,
     tile: Annotated[int | None, typer.Option(help="Cut frames into squares of this side.")] = None,
     fps: Annotated[float, typer.Option(help="Frames a second of videos.")] = 8.0,
     frames: Annotated[int, typer.Option(help="The most of a video.")] = 64,
     steady: Annotated[float, typer.Option(help="Tolerance to measure steady tokens with.")] = 0.5,
+    precision: Annotated[str, typer.Option(help="The encoder's arithmetic: fp32, bf16.")] = "fp32",
     device: Device = "cpu",
+    trust: Trust = False,
     json: Json = False,
 ) -> None:
     """Measure what a tokenizer keeps, how it uses its codes, how steady and how fast it is."""
-    loaded = load_tokenizer(tokenizer, device=device)
+    loaded = load_tokenizer(tokenizer, device, precision, trust)
     clips = read_clips(
         media, size=size, multiple=loaded.compression, fps=fps, frames=frames, tile=tile
     )
