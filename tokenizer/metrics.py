@@ -42,10 +42,11 @@ def mean_ssim(frames: Tensor, other: Tensor) -> float:
     """
     offsets = torch.arange(SSIM_WINDOW, dtype=torch.float64) - SSIM_WINDOW // 2
     line = torch.exp(-offsets.square() / (2 * 1.5**2))
-    window = torch.outer(line, line) / line.sum() ** 2
+    line /= line.sum()
 
     def smooth(pixels: Tensor) -> Tensor:
-        return F.conv2d(pixels.flatten(0, 1).unsqueeze(1), window[None, None])
+        columns = F.conv2d(pixels.flatten(0, 1).unsqueeze(1), line.view(1, 1, -1, 1))
+        return F.conv2d(columns, line.view(1, 1, 1, -1))
 
     x, y = frames.double(), other.double()
     mean_x, mean_y = smooth(x), smooth(y)

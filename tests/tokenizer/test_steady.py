@@ -12,7 +12,7 @@ def tokenizer() -> Tokenizer:
     return load_tokenizer()
 
 
-def still_video(frames: int = 6, size: int = 64, noise: float = 1.5) -> Tensor:
+def still_video(frames: int = 6, size: int = 64, noise: float = 4.0) -> Tensor:
     """A smooth picture that stands still under fresh noise in every frame."""
     generator = torch.Generator().manual_seed(0)
     coarse = 255 * torch.rand(1, 3, 6, 6, generator=generator)
