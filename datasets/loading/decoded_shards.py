@@ -2,6 +2,8 @@
 
 from collections import OrderedDict
 
+import numpy as np
+
 from ..shards.contents import read_checked
 from ..shards.layout import Codes
 from ..store import TokenStore
@@ -18,7 +20,7 @@ class DecodedShards:
     def __init__(self, store: TokenStore, shards: int) -> None:
         self.store = store
         self.shards = shards
-        self._kept: OrderedDict[int, dict[str, Codes]] = OrderedDict()
+        self._kept: OrderedDict[int, dict[str, list[Codes]]] = OrderedDict()
 
     def __getstate__(self) -> dict[str, object]:
         """Leave out what was decoded."""
@@ -30,16 +32,24 @@ class DecodedShards:
         See `TokenStore.clip`.
         """
         place, video = self.store.locate(index)
-        arrays = self._kept.get(place)
-        if arrays is None:
-            arrays = self._kept[place] = {}
+        views = self._kept.get(place)
+        if views is None:
+            views = self._kept[place] = {}
             if len(self._kept) > self.shards:
                 self._kept.popitem(last=False)
         else:
             self._kept.move_to_end(place)
+        if view not in views:
+            views[view] = self.decoded(place, view)
+        return views[view][video][start : start + (frames - 1) * stride + 1 : stride]
+
+    def decoded(self, place: int, view: str) -> list[Codes]:
+        """The codes of every video of a shard in one view, `(T, h, w)` each, in stored order."""
         shard = self.store.shard(place)
-        array, first, end = shard.layout.span(video, view)
-        if array.name not in arrays:
-            arrays[array.name] = read_checked(shard, array, 0, array.frames)
-        first += start
-        return arrays[array.name][first : min(first + (frames - 1) * stride + 1, end) : stride]
+        videos: dict[int, Codes] = {}
+        for array in shard.layout.arrays.values():
+            if array.view == view:
+                codes = read_checked(shard, array, 0, array.frames)
+                parts = np.split(codes, array.ends[:-1])
+                videos.update(zip(array.videos.tolist(), parts, strict=True))
+        return [videos[number] for number in sorted(videos)]
