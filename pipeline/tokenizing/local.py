@@ -4,6 +4,7 @@ A worker that dies takes nothing with it: no queue and no lock is shared between
 """
 
 import os
+import pickle
 import signal
 import traceback
 from collections.abc import Sequence
@@ -127,7 +128,16 @@ def _serve(settings: WorkerSettings, connection: Connection) -> None:
     except (EOFError, BrokenPipeError):
         return
     except Exception as error:
-        connection.send(Failed(error, traceback.format_exc()))
+        connection.send(Failed(_sendable(error), traceback.format_exc()))
+
+
+def _sendable(error: Exception) -> Exception:
+    """The error itself where it survives the way to another process."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
 
 
 def _end_with_parent() -> None:
