@@ -1,4 +1,4 @@
-"""One picture of what tokens keep and what the model knows: frames, codes, mask, fill-in."""
+"""Pictures of what tokens keep and what a model knows: a store's videos; frames, mask, fill-in."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from ..datasets import evenly_spaced_starts, mask_token
+from ..datasets import TokenStore, evenly_spaced_starts, mask_token
 from ..tokenizer import Tokenizer
 from ..trainer import PretrainModel, block_mask
 from .errors import PipelineError
@@ -53,10 +53,41 @@ def draw_fill_in(
         clip_strips(middle_clip(video, model, fps, size), model, tokenizer, boxes, seed)
         for seed, video in enumerate(videos)
     ]
-    canvas = compose([np.concatenate(row) for row in zip(*shown, strict=True)], ROWS)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    canvas.save(out)
-    return out
+    return write_picture(out, [np.concatenate(row) for row in zip(*shown, strict=True)], ROWS)
+
+
+def draw_store(
+    store: TokenStore, tokenizer: Tokenizer, out: Path, *, keys: Sequence[str], frames: int = 6
+) -> Path:
+    """Draw stored videos from their tokens alone: a row each of frames spread over the video.
+
+    Args:
+        store: the token store.
+        tokenizer: the one its tokens came from.
+        out: the PNG to write.
+        keys: which videos.
+        frames: how many of each.
+
+    Raises:
+        StoreError: there is no such video, or its shard is damaged.
+    """
+    strips = [spread_frames(store, tokenizer, key, frames) for key in keys]
+    return write_picture(out, strips, keys)
+
+
+@torch.inference_mode()
+def spread_frames(store: TokenStore, tokenizer: Tokenizer, key: str, count: int) -> Frames:
+    """Centre squares `(count, S, S, 3)` of frames evenly spaced over a stored video."""
+    codes = store.read(key)
+    if tokenizer.temporal_compression == 1:  # else a frame needs the ones before it
+        codes = codes[spread(len(codes), count)]
+    shown = decode(tokenizer, torch.from_numpy(codes.astype(np.int64)))
+    return center_crop(shown[spread(len(shown), count)], min(shown.shape[1:3]))
+
+
+def spread(length: int, count: int) -> NDArray[np.int64]:
+    """`count` places evenly spaced over `length`, from the first to the last."""
+    return np.linspace(0, length - 1, count).astype(np.int64)
 
 
 def middle_clip(video: Path, model: PretrainModel, fps: float, size: int) -> Frames:
@@ -99,6 +130,13 @@ def predicted(model: PretrainModel, codes: Tensor, mask: Tensor) -> Tensor:
 def decode(tokenizer: Tokenizer, codes: Tensor) -> Frames:
     """Codes `(T, h, w)` to frames `(T, H, W, 3)` uint8."""
     return tokenizer.decode(codes).permute(0, 2, 3, 1).numpy()
+
+
+def write_picture(out: Path, strips: Sequence[Frames], labels: Sequence[str]) -> Path:
+    """Write labelled strips of frames as a PNG."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    compose(strips, labels).save(out)
+    return out
 
 
 def compose(strips: Sequence[Frames], labels: Sequence[str]) -> Image.Image:

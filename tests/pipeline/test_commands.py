@@ -39,6 +39,17 @@ def test_a_store_explains_itself(store, vimpac):
     assert vimpac("tokens", "verify", store, "--json").document == {"ok": True, "problems": []}
 
 
+def test_a_store_shows_its_videos(store, motion_set, tmp_path, vimpac):
+    key, out = "train/pan_left/000000", tmp_path / "tokens.png"
+    shown = vimpac("tokens", "preview", store, "--video", key, "--out", out, "--json").document
+    assert shown == {"picture": str(out), "videos": [key]}
+    first = next(VideoReader(motion_set / f"{key}.mp4", fps=2, size=32).frames())[0]
+    drawn = Image.open(out).crop((6, 30, 166, 190)).resize((32, 32), Image.Resampling.BOX)
+    assert np.abs(np.asarray(drawn, float) - center_crop(first[None], 32)[0]).mean() < 20
+    refused = vimpac("tokens", "preview", store, "--video", "none", "--out", out)
+    assert refused.code == 2
+
+
 def test_a_damaged_store_is_found_out(store, tmp_path, vimpac):
     copy = shutil.copytree(store, tmp_path / "tokens")
     chunk = min((copy / "shards").rglob("center/c.0.0.0"))

@@ -1,0 +1,37 @@
+"""`vimpac tokens preview`: see what a store's tokens keep of its videos."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ....datasets import StoreError, TokenStore
+from ....tokenizer import load_tokenizer
+from ...console import emit
+from ...picture import draw_store, spread
+from ..options import Json, Trust
+
+
+def preview(
+    store: Annotated[str, typer.Argument(help="The token store: a folder or a URL.")] = "tokens",
+    out: Annotated[Path, typer.Option(help="The PNG to write.")] = Path("tokens.png"),
+    video: Annotated[
+        list[str] | None, typer.Option(help="Key of a video to draw; again for more. 4 of all.")
+    ] = None,
+    tokenizer: Annotated[
+        str | None, typer.Option(help="For stores that travel without theirs.")
+    ] = None,
+    trust: Trust = False,
+    json: Json = False,
+) -> None:
+    """Draw stored videos from their tokens alone."""
+    opened = TokenStore.open(store)
+    loaded = load_tokenizer(tokenizer or opened.tokenizer_folder, trust=trust)
+    if loaded.fingerprint != opened.identity.tokenizer.fingerprint:
+        raise StoreError(
+            f"{store} holds tokens of {opened.identity.tokenizer.name}, not of {loaded.name}: "
+            "give the tokenizer that made them with --tokenizer"
+        )
+    keys = video or [opened.keys[place] for place in spread(len(opened), min(4, len(opened)))]
+    draw_store(opened, loaded, out, keys=keys)
+    emit({"picture": str(out), "videos": keys}, as_json=json, title=f"preview of {store}")
