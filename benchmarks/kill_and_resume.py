@@ -69,7 +69,7 @@ def command(store: Path, out: Path, steps: int, ranks: int) -> list[str]:
 
 
 def steps_logged(run: Path) -> int:
-    """Steps of which the run tells."""
+    """Lines the run has logged."""
     metrics = run / "metrics.jsonl"
     return len(metrics.read_bytes().splitlines()) if metrics.exists() else 0
 
@@ -80,19 +80,19 @@ def rank_processes(job: int) -> list[int]:
     return [int(child) for child in children] or [job]
 
 
-def kill_once(words: list[str], run: Path, ranks: int, rng: random.Random) -> int:
-    """Start the run, let it log some further steps, kill it (one rank of it); steps logged."""
+def kill_once(words: list[str], run: Path, ranks: int, lines: int, rng: random.Random) -> bool:
+    """Start the run, kill it (one rank of it) when it has logged some lines; if it still ran."""
     job = subprocess.Popen(
         words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
-    before, further = steps_logged(run), rng.randint(1, 15)
-    while job.poll() is None and steps_logged(run) - before < further:
+    while job.poll() is None and steps_logged(run) < lines:
         time.sleep(rng.uniform(0, 0.01))
-    if job.poll() is None:
+    alive = job.poll() is None
+    if alive:
         victim = rng.choice(rank_processes(job.pid)) if ranks > 1 else job.pid
         os.kill(victim, signal.SIGKILL)
     job.wait(timeout=120)
-    return steps_logged(run)
+    return alive
 
 
 def main() -> None:
@@ -109,12 +109,15 @@ def main() -> None:
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "check": True}
     subprocess.run(command(store, whole, *shape), **quiet)
     words = command(store, killed, *shape)
-    reached = [kill_once(words, killed, arguments.ranks, rng) for _ in range(arguments.kills)]
+    most = steps_logged(whole)
+    moments = sorted(rng.sample(range(1, most), arguments.kills))
+    hits = [kill_once(words, killed, arguments.ranks, lines, rng) for lines in moments]
     subprocess.run(words, **quiet)
     files = [Run(run).latest / "model.safetensors" for run in (whole, killed)]
     same = files[0].read_bytes() == files[1].read_bytes()
     shutil.rmtree(folder)
-    result = {"kills": len(reached), "logged_at_kill": reached, "bit_identical": same}
+    result = {"killed_while_running": sum(hits), "of_lines": most, "killed_at_lines": moments}
+    result["bit_identical"] = same
     print(json.dumps({**vars(arguments), **result}))
     sys.exit(0 if same else 1)
 

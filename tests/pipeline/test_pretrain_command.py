@@ -1,0 +1,65 @@
+"""`vimpac pretrain`: forecasts, running a configuration again, options that do not go together."""
+
+import json
+
+import pytest
+from vimpac.trainer import Run
+
+SMALL = ("--preset", "debug", "--steps", 3, "--batch-size", 4)
+
+
+def test_a_dry_run_tells_and_leaves_nothing(vimpac, store, tmp_path):
+    out = tmp_path / "run"
+    ended = vimpac("pretrain", store, "--out", out, *SMALL, "--dry-run", "--json")
+    assert ended.code == 0
+    assert ended.document["steps"] == 3
+    for name in ("parameters", "flops_a_step", "memory_bytes_a_rank", "mask_share", "tokens"):
+        assert ended.document[name] > 0, name
+    assert not out.exists()
+
+
+def test_a_configuration_runs_again_to_the_same_bits(vimpac, store, backbone, tmp_path):
+    config = backbone / "config.json"
+    assert vimpac("pretrain", store, "--out", tmp_path / "again", "--config", config).code == 0
+    files = [Run(run).latest / "model.safetensors" for run in (backbone, tmp_path / "again")]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    words = ("--config", config, "--seed", 5, "--steps", 2, "--mask-blocks", 2)
+    assert vimpac("pretrain", store, "--out", tmp_path / "other", *words).code == 0
+    before, after = Run(backbone).config, Run(tmp_path / "other").config
+    assert (after["loop"]["seed"], after["loop"]["steps"], after["mask"]["boxes"]) == (5, 2, 2)
+    assert after["model"] == before["model"]
+    assert after["optimizer"] == before["optimizer"]
+
+
+def test_a_second_stage_goes_on_with_the_first(vimpac, store, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert vimpac("pretrain", store, "--out", first, *SMALL, "--until", 2).code == 0
+    ended = vimpac("pretrain", store, "--out", second, "--init", first, "--json")
+    assert ended.document["steps"] == 3
+    assert Run(second).config["init"] == str(first)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--preset", "debug", "--init", "runs/x"), "leave out --preset"),
+        (("--config", "nowhere.json"), "nowhere.json"),
+        (("--mask", "tube"), "mask kind"),
+        (("--precision", "fp8"), "fp8"),
+        (("--sharding", "zero"), "sharding"),
+        (("--norm", "both"), "norm"),
+    ],
+)
+def test_mistakes_are_one_line(vimpac, store, tmp_path, words, says):
+    ended = vimpac("pretrain", store, "--out", tmp_path / "run", *words)
+    assert ended.code == 2
+    assert says in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_a_files_place_is_told_where_it_is_no_configuration(vimpac, store, tmp_path):
+    wrong = tmp_path / "config.json"
+    wrong.write_text(json.dumps({"kind": "finetune", "tokens": {}}))
+    ended = vimpac("pretrain", store, "--out", tmp_path / "run", "--config", wrong)
+    assert ended.code == 2
+    assert "finetune run" in ended.err
