@@ -35,18 +35,16 @@ from vimpac.datasets import (
 )
 from vimpac.trainer import Run
 
-VOCABULARY = 64
 
-
-def write_store(path: Path, videos: int = 64) -> None:
-    """Random codes, 12 frames of 8 x 8 a video."""
+def write_store(path: Path, videos: int = 64, side: int = 8, vocabulary: int = 64) -> None:
+    """Random codes, 12 frames of `side` x `side` a video."""
     identity = StoreIdentity(
         tokenizer=TokenizerIdentity(
-            name="random", fingerprint="0" * 64, vocabulary=VOCABULARY, compression=8
+            name="random", fingerprint="0" * 64, vocabulary=vocabulary, compression=8
         ),
         fps=2.0,
-        size=64,
-        grids=((8, 8),),
+        size=8 * side,
+        grids=((side, side),),
     )
     keys = [f"{number:03d}" for number in range(videos)]
     plan = make_plan([PlanItem(key=key, source=key) for key in keys], videos)
@@ -54,7 +52,7 @@ def write_store(path: Path, videos: int = 64) -> None:
     rng = np.random.default_rng(0)
     with ShardWriter(path, 0) as writer:
         for item in plan.shards[0]:
-            writer.add(item.key, rng.integers(0, VOCABULARY, (12, 8, 8)), SourceInfo())
+            writer.add(item.key, rng.integers(0, vocabulary, (12, side, side)), SourceInfo())
         written = writer.finish()
     commit_shard(path, 0, written)
 
