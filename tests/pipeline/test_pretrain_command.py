@@ -18,14 +18,16 @@ def test_a_dry_run_tells_and_leaves_nothing(vimpac, store, tmp_path):
     assert not out.exists()
 
 
-def test_a_configuration_runs_again_to_the_same_bits(vimpac, store, backbone, tmp_path):
-    config = backbone / "config.json"
+def test_a_configuration_runs_again_to_the_same_bits(vimpac, store, tmp_path):
+    first = tmp_path / "first"
+    assert vimpac("pretrain", store, "--out", first, *SMALL).code == 0
+    config = first / "config.json"
     assert vimpac("pretrain", store, "--out", tmp_path / "again", "--config", config).code == 0
-    files = [Run(run).latest / "model.safetensors" for run in (backbone, tmp_path / "again")]
+    files = [Run(run).latest / "model.safetensors" for run in (first, tmp_path / "again")]
     assert files[0].read_bytes() == files[1].read_bytes()
     words = ("--config", config, "--seed", 5, "--steps", 2, "--mask-blocks", 2)
     assert vimpac("pretrain", store, "--out", tmp_path / "other", *words).code == 0
-    before, after = Run(backbone).config, Run(tmp_path / "other").config
+    before, after = Run(first).config, Run(tmp_path / "other").config
     assert (after["loop"]["seed"], after["loop"]["steps"], after["mask"]["boxes"]) == (5, 2, 2)
     assert after["model"] == before["model"]
     assert after["optimizer"] == before["optimizer"]
