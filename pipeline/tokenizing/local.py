@@ -29,6 +29,11 @@ class Failed:
     trace: str
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What a worker sends once it has loaded its tokenizer."""
+
+
 class ProcessPool:
     """Worker processes of this machine; one that died is replaced when there is work."""
 
@@ -42,10 +47,8 @@ class ProcessPool:
     def start(self, task: Task) -> None:
         """Give a task to an idle worker, or to a new one."""
         process = self._idle.pop() if self._idle else _Process(self._free.pop())
-        process.task = task
+        process.give(task)
         self._busy[process.connection] = process
-        with suppress(OSError):  # it has died: `wait` will find out
-            process.connection.send(task)
 
     def wait(self) -> Ended:
         """Wait for a task to end, passing on what the workers tell of their videos."""
@@ -54,6 +57,8 @@ class ProcessPool:
                 assert isinstance(connection, Connection)
                 process = self._busy[connection]
                 message = process.receive()
+                if message is None:
+                    continue
                 if isinstance(message, VideoDone):
                     self.on_video(message)
                     continue
@@ -92,19 +97,29 @@ class _Process:
         self.settings = settings
         self.connection, theirs = context.Pipe()
         self.task: Task | None = None
+        self.begun = False
         self.process: BaseProcess = context.Process(
             target=_serve, args=(settings, theirs), daemon=True
         )
         self.process.start()
         theirs.close()
 
-    def receive(self) -> VideoDone | Ended | Failed:
-        """The next message; the end of the pipe is the worker's death."""
+    def give(self, task: Task) -> None:
+        """Send a task."""
+        self.task = task
+        with suppress(OSError):  # it has died: `receive` will find out
+            self.connection.send(task)
+
+    def receive(self) -> VideoDone | Ended | Failed | None:
+        """The next message, none for `Begun`; the end of the pipe is the worker's death."""
         assert self.task is not None
         try:
             message = self.connection.recv()
         except (EOFError, OSError):
-            return Ended(task=self.task, died=True)
+            return Ended(task=self.task, died=True, begun=self.begun)
+        if isinstance(message, Begun):
+            self.begun = True
+            return None
         if isinstance(message, VideoDone | Failed):
             return message
         return Ended(task=self.task, done=message)
@@ -122,6 +137,7 @@ def _serve(settings: WorkerSettings, connection: Connection) -> None:
     Thread(target=_end_with_parent, daemon=True).start()
     try:
         worker = settings.load()
+        connection.send(Begun())
         while True:
             done: ShardDone | None = worker.work(connection.recv(), connection.send)
             connection.send(done)

@@ -33,11 +33,19 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ended:
-    """How a task ended: the shard it committed, none for a trial, or the worker's death."""
+    """How a task ended.
+
+    Attributes:
+        task: the task.
+        done: the shard it committed; none for a trial, or when the worker died.
+        died: the worker died.
+        begun: the worker had loaded its tokenizer: a death before is no fault of the task's.
+    """
 
     task: Task
     done: ShardDone | None = None
     died: bool = False
+    begun: bool = True
 
 
 class Pool(Protocol):

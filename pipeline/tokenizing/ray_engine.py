@@ -30,6 +30,10 @@ class Actor:
     def __init__(self, settings: WorkerSettings) -> None:
         self.worker = settings.load()
 
+    def begun(self) -> bool:
+        """Answers once the tokenizer is loaded."""
+        return True
+
     def work(self, task: Task) -> tuple[ShardDone | None, Sequence[VideoDone]]:
         """Do a task; what is returned is small, the codes are in the store."""
         videos: list[VideoDone] = []
@@ -55,25 +59,29 @@ class ActorPool:
         self.on_video = on_video
         self.settings = settings
         self._kind: Any = ray.remote(Actor).options(**{f"num_{resource.lower()}s": 1})
-        self._idle: list[Any] = []
-        self._busy: dict[Any, tuple[Any, Task]] = {}
+        self._idle: list[tuple[Any, Any]] = []  # an actor, and its answer whether it has begun
+        self._busy: dict[Any, tuple[Any, Any, Task]] = {}
 
     def start(self, task: Task) -> None:
         """Give a task to an idle actor, or to a new one."""
-        actor = self._idle.pop() if self._idle else self._kind.remote(self.settings)
-        self._busy[actor.work.remote(task)] = (actor, task)
+        actor, begun = self._idle.pop() if self._idle else self._new_actor()
+        self._busy[actor.work.remote(task)] = (actor, begun, task)
+
+    def _new_actor(self) -> tuple[Any, Any]:
+        actor = self._kind.remote(self.settings)
+        return actor, actor.begun.remote()
 
     def wait(self) -> Ended:
         """Wait for a task to end; what an actor raised is raised here."""
         (reference,), _ = ray.wait(list(self._busy), num_returns=1)
-        actor, task = self._busy.pop(reference)
+        actor, begun, task = self._busy.pop(reference)
         try:
             done, videos = ray.get(reference)
         except RayTaskError as error:
             raise error.cause from error
         except RayError:
-            return Ended(task=task, died=True)
-        self._idle.append(actor)
+            return Ended(task=task, died=True, begun=_answered(begun))
+        self._idle.append((actor, begun))
         for video in videos:
             self.on_video(video)
         return Ended(task=task, done=done)
@@ -85,6 +93,14 @@ class ActorPool:
     def __exit__(self, *_: object) -> None:
         """Leave the cluster, which ends our actors."""
         ray.shutdown()
+
+
+def _answered(reference: Any) -> bool:
+    """Whether a call was answered before its actor died."""
+    try:
+        return bool(ray.get(reference))
+    except RayError:
+        return False
 
 
 def connect() -> None:

@@ -8,29 +8,44 @@ from .plan import TokenizeJob
 from .pool import Ended, Pool, Task
 from .shard import ShardDone
 
-DEATHS_FORGIVEN = 3
+DEATHS_FORGIVEN = 8
 """Times a shard's worker may die without a video to blame."""
+
+PROOF = 3
+"""Deaths in a row on one video alone that prove it kills: other causes do not strike so often."""
+
+STARTS_FORGIVEN = 20
+"""Workers in a row that may die before they have begun."""
 
 
 def run_shards(job: TokenizeJob, shards: Sequence[int], pool: Pool) -> Iterator[ShardDone]:
     """Run shards on a pool, in any order, each until it is committed.
 
-    A shard whose worker died is run again; if its worker dies again, its videos are tried out by
-    halves, and the one on which workers die is set aside as a failure.
+    A worker that died before it had begun is replaced. A shard whose worker died is run again; if
+    its worker dies again, its videos are tried out by halves, and the one on which workers die each
+    time is set aside as a failure.
 
     Raises:
-        PipelineError: workers keep dying, on no video in particular.
+        PipelineError: workers keep dying, on no video in particular or before they begin.
     """
     waiting = deque(Task(shard=shard) for shard in shards)
     hunts: dict[int, Hunt] = {}
-    running = 0
+    running = starts = 0
     while waiting or running:
         while waiting and running < pool.size:
             pool.start(waiting.popleft())
             running += 1
         ended = pool.wait()
         running -= 1
-        if ended.done is not None:
+        starts = 0 if ended.begun else starts + 1
+        if starts > STARTS_FORGIVEN:
+            raise PipelineError(
+                f"{starts} workers in a row died before they had begun (is memory short?); run "
+                "the same command with fewer --processes"
+            )
+        if not ended.begun:
+            waiting.appendleft(ended.task)
+        elif ended.done is not None:
             yield ended.done
         else:
             keys = [source.key for source in job.shards[ended.task.shard]]
@@ -47,7 +62,7 @@ class Hunt:
         self.found: list[str] = []
         self.deaths = 0
         self.suspects = (0, len(keys))
-        self.accused = False
+        self.accused = 0
 
     def next_task(self, ended: Ended) -> Task:
         """What to do after a death, or after a trial that was survived."""
@@ -59,8 +74,8 @@ class Hunt:
             return self._trial()
         if not ended.died:
             return self._whole() if end == self.suspects[1] else self._trial_of(end)
-        if not self.accused:  # one death can have another cause: a second one is proof
-            self.accused = True
+        self.accused += 1
+        if self.accused < PROOF:
             return self._task((first, end))
         self.found.append(self.keys[first])
         self.deaths = 1  # another killer is searched for at once
@@ -84,7 +99,7 @@ class Hunt:
 
     def _trial(self) -> Task:
         """Try the first half of the suspects."""
-        self.accused = False
+        self.accused = 0
         first, end = self.suspects
         return self._task((first, first + max((end - first) // 2, 1)))
 

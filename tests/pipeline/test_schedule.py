@@ -7,7 +7,7 @@ import pytest
 from vimpac.pipeline import PipelineError
 from vimpac.pipeline.tokenizing import TokenizeConfig, TokenizeJob
 from vimpac.pipeline.tokenizing.pool import Ended, Task
-from vimpac.pipeline.tokenizing.schedule import run_shards
+from vimpac.pipeline.tokenizing.schedule import STARTS_FORGIVEN, run_shards
 from vimpac.pipeline.tokenizing.shard import ShardDone
 from vimpac.pipeline.video import VideoSource
 
@@ -24,6 +24,7 @@ class FakePool:
         self.dies = dies
         self.tasks: list[Task] = []
         self.log: list[Task] = []
+        self.starting = 0
 
     def start(self, task: Task) -> None:
         self.tasks.append(task)
@@ -31,6 +32,9 @@ class FakePool:
 
     def wait(self) -> Ended:
         task = self.tasks.pop(0)
+        if self.starting:
+            self.starting -= 1
+            return Ended(task=task, died=True, begun=False)
         self.log.append(task)
         keys = {
             source.key for source in self.job.shards[task.shard][slice(*(task.trial or (None,)))]
@@ -83,6 +87,31 @@ def test_deaths_of_other_causes_accuse_no_video(job: TokenizeJob) -> None:
     pool = FakePool(job, lambda task, keys: task.shard == 1 and next(deaths, False))
     assert run(pool) == [0, 1, 2]
     assert last_of(pool, 1) == Task(shard=1)
+
+
+def test_a_video_is_accused_only_when_its_workers_die_each_time(job: TokenizeJob) -> None:
+    """Twice the shard, then every trial that holds its first video, but not the third alone."""
+    deaths = 0
+
+    def dies(task: Task, keys: set[str]) -> bool:
+        nonlocal deaths
+        deaths += "1/0" in keys
+        return "1/0" in keys and deaths < 9
+
+    pool = FakePool(job, dies)
+    assert run(pool) == [0, 1, 2]
+    assert [task.trial for task in pool.log].count((0, 1)) == 3
+    assert last_of(pool, 1) == Task(shard=1)
+
+
+def test_deaths_before_a_worker_has_begun_accuse_nobody(job: TokenizeJob) -> None:
+    pool = FakePool(job, lambda task, keys: False)
+    pool.starting = STARTS_FORGIVEN
+    assert run(pool) == [0, 1, 2]
+    assert sorted(task.shard for task in pool.log) == [0, 1, 2]
+    pool.starting = STARTS_FORGIVEN + 1
+    with pytest.raises(PipelineError, match="died before they had begun"):
+        run(pool)
 
 
 def test_a_shard_that_always_kills_ends_the_run(job: TokenizeJob) -> None:
