@@ -26,6 +26,7 @@ def evaluate(
     context: typer.Context,
     run: options.Run,
     tokens: options.TokensOption = None,
+    cache: options.TokensCache = None,
     task: label_options.TaskOption = None,
     annotations: label_options.AnnotationsOption = None,
     labels: label_options.LabelsOption = None,
@@ -62,7 +63,7 @@ def evaluate(
     trained, source = TrainingRun(run), label_source(given_options(context))
     methods = [name for name, on in (("knn", knn), ("linear_probe", linear_probe)) if on]
     with join(device) as distributed:
-        store = TokenStore.open(tokens or recorded_store(trained))
+        store = TokenStore.open(tokens or recorded_store(trained), cache=cache)
         if trained.config["kind"] == "pretrain" and not methods:
             refuse_labels(source, predictions)
             report = evaluate_pretraining(trained, store, only=only, device=distributed.device)

@@ -27,6 +27,7 @@ def finetune(
     official_split: label_options.OfficialSplitOption = None,
     class_names: label_options.ClassNamesOption = None,
     tokens: options.TokensOption = None,
+    cache: options.TokensCache = None,
     init: Annotated[
         str | None,
         typer.Option(help="A pre-training run, or scratch; the newest run below runs/."),
@@ -90,7 +91,7 @@ def finetune(
             partial(labels_at_hand, source),
             partial(find_init, init or (None if base is None else base.init or SCRATCH)),
         )
-        store = TokenStore.open(place)
+        store = TokenStore.open(place, cache=cache)
         split = split_of.join(store.keys, TRAIN)
         settings = resolve(store, source, split, start, given, distributed)
         run = Run(out or RUNS / source.task)

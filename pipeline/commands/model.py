@@ -65,7 +65,7 @@ def import_(
     ],
     out: Annotated[Path, typer.Option(help="The run to make.")] = RUNS / "imported",
     tokens: Annotated[
-        Path | None, typer.Option(help="A store of the tokens that the model reads.")
+        str | None, typer.Option(help="A store of the tokens that the model reads.")
     ] = None,
     task: label_options.TaskOption = None,
     annotations: label_options.AnnotationsOption = None,

@@ -24,7 +24,12 @@ CheckpointEvery = Annotated[int | None, typer.Option(help="Steps between checkpo
 Frames = Annotated[int, typer.Option(help="Token frames of a clip.")]
 Layout = Annotated[str | None, typer.Option(help="Attention layout, for instance T,H|W or THW.")]
 Run = Annotated[Path, typer.Argument(help="A run's folder.")]
-TokensOption = Annotated[Path | None, typer.Option("--tokens", help="The token store.")]
+TokensOption = Annotated[
+    str | None, typer.Option("--tokens", help="The token store: a folder or a URL.")
+]
+TokensCache = Annotated[
+    Path | None, typer.Option("--cache", help="Keep a remote store's shards here once read.")
+]
 Store = Annotated[Path, typer.Argument(help="The token store.")]
 
 # Options of a training run; where none is given, the preset, --config or --init decides.

@@ -17,7 +17,10 @@ from .training import RUNS, find_tokens, finish, given_options, training_progres
 
 def pretrain(
     context: typer.Context,
-    tokens: Annotated[Path | None, typer.Argument(help="The token store; tokens/.")] = None,
+    tokens: Annotated[
+        str | None, typer.Argument(help="The token store, a folder or a URL; tokens/.")
+    ] = None,
+    cache: options.TokensCache = None,
     out: Annotated[Path, typer.Option(help="The run's folder.")] = RUNS / "pretrain",
     config: options.Config = None,
     init: Annotated[
@@ -86,7 +89,7 @@ def pretrain(
 ) -> None:
     """Pre-train by block-masked token prediction and contrastive learning."""
     with join(device) as distributed:
-        store = TokenStore.open(find_tokens(tokens))
+        store = TokenStore.open(find_tokens(tokens), cache=cache)
         settings = resolve(store, given_options(context), distributed)
         if dry_run:
             emit(forecast(store, settings, distributed), as_json=json, title="a pre-training run")

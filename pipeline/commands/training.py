@@ -76,7 +76,7 @@ def loop_for(steps: int, checkpoint_every: int | None, **settings: Any) -> LoopC
     )
 
 
-def find_tokens(given: Path | None, *names: str) -> Path:
+def find_tokens(given: str | None, *names: str) -> str | Path:
     """The store to train on: the given one, else the first of `tokens/NAME` and `tokens`.
 
     Raises:
