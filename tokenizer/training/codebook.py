@@ -10,6 +10,14 @@ from torch import Tensor, nn
 
 from ..quantizer import nearest_codes
 
+_DISTANCE_RATE = 0.1  # share of the mean distance that a step replaces
+_RAREST = 0.05  # times the mean count: rarer codes are helped no further
+
+
+def squared_distance(latents: Tensor, chosen: Tensor) -> Tensor:
+    """Mean over N of the squared distances between rows of `(N, d)` tensors, a scalar."""
+    return (latents - chosen).square().sum(dim=1).mean()
+
 
 def k_means(latents: Tensor, vocabulary: int, generator: torch.Generator, rounds: int) -> Tensor:
     """Codebook `(V, d)` by Lloyd's algorithm, started from latents drawn at random."""
@@ -27,18 +35,35 @@ class MovingCodebook(nn.Module):
     codebook: Tensor
     count: Tensor
     total: Tensor
+    distance: Tensor
 
     def __init__(self, vocabulary: int, channels: int) -> None:
         super().__init__()
         self.register_buffer("codebook", torch.zeros(vocabulary, channels))
         self.register_buffer("count", torch.zeros(vocabulary))
         self.register_buffer("total", torch.zeros(vocabulary, channels))
+        self.register_buffer("distance", torch.zeros(()))
 
-    def start(self, codebook: Tensor, mean_count: float) -> None:
-        """Begin from `codebook`, each code used `mean_count` times a step."""
+    def start(self, codebook: Tensor, mean_count: float, distance: Tensor) -> None:
+        """Begin from `codebook`, each code used `mean_count` times a step.
+
+        `distance` is the mean squared distance of latents to their codes.
+        """
         self.codebook.copy_(codebook)
+        self.distance.copy_(distance)
         self.count.fill_(mean_count)
         self.total.copy_(codebook * mean_count)
+
+    @torch.no_grad()
+    def choose(self, latents: Tensor, evenness: float) -> Tensor:
+        """Code `(N,)` of each latent `(N, d)`: the nearest, of which one much used seems farther.
+
+        So rare codes win ground and the codebook is used more evenly (a "conscience", DeSieno
+        1988). A code used e times as often as the mean is handicapped by `evenness` times the
+        mean squared distance of latents to their codes.
+        """
+        often = (self.count / self.count.mean()).clamp(_RAREST, 1 / _RAREST).log()
+        return nearest_codes(latents, self.codebook, evenness * self.distance * often)
 
     @torch.no_grad()
     def update(self, latents: Tensor, codes: Tensor, rate: float) -> None:
@@ -46,6 +71,8 @@ class MovingCodebook(nn.Module):
 
         `rate` is the share of the averages that these latents replace.
         """
+        distance = squared_distance(latents, self.codebook[codes])
+        self.distance.lerp_(distance, _DISTANCE_RATE)
         count, total = _sums(latents, codes, len(self.codebook))
         self.count.lerp_(count, rate)
         self.total.lerp_(total, rate)

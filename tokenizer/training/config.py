@@ -25,8 +25,10 @@ class TokenizerTrainingConfig:
         unquantised_steps: First steps, without codes; k-means then gives the first codebook.
         learning_rate: Peak of AdamW's rate; warmed up, then a cosine down to zero.
         commitment: Weight of the pull of latents towards their codes.
-        consistency: Weight of the pull of latents towards the codes that a quarter of the crops
-            have in the frame before, where the picture stands still.
+        consistency: Weight of the squared distance between the latents of a quarter of the crops
+            and those of the same crops a frame later, where the picture stands still; relative to
+            the mean squared distance of latents to their codes.
+        evenness: How much farther often used codes seem, see `MovingCodebook.choose`.
         noise: Highest standard deviation of noise added to the input, in [0, 1] pixel units.
         codebook_rate: Share of the codebook's moving averages that a step replaces; falls with
             the learning rate to a tenth, so that codes end as averages over many latents.
@@ -45,8 +47,9 @@ class TokenizerTrainingConfig:
     checkpoint_every: int = 250
     unquantised_steps: int = 200
     learning_rate: float = 2e-3
-    commitment: float = 16.0
-    consistency: float = 16.0
+    commitment: float = 32.0
+    consistency: float = 0.35
+    evenness: float = 0.15
     noise: float = 0.012
     codebook_rate: float = 0.01
     restart_share: float = 0.3

@@ -31,15 +31,15 @@ def reconstruction_loss(pixels: Tensor, clean: Tensor, progress: float) -> Tenso
     return torch.lerp(first, last, progress)
 
 
-def consistency_loss(latents: Tensor, chosen: Tensor, still: Tensor) -> Tensor:
-    """Squared distance of latents to the codes chosen in the frame before, where nothing moved.
+def consistency_loss(latents: Tensor, later: Tensor, still: Tensor) -> Tensor:
+    """Mean squared distance of latents to those of the next frame, counted where nothing moved.
 
     Args:
-        latents: `(N, d)`, of the later frames.
-        chosen: `(N, d)` code vectors of the same tokens in the frames before.
+        latents: `(N, d)`.
+        later: `(N, d)`, of the same tokens a frame later.
         still: `(N,)` 1 where a token's block stands still, else 0.
     """
-    return ((latents - chosen).square().mean(dim=1) * still).mean()
+    return ((latents - later).square().sum(dim=1) * still).mean()
 
 
 def still_tokens(frames: Tensor, later: Tensor) -> Tensor:

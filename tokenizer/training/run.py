@@ -22,7 +22,7 @@ from ..metrics import codebook_use, perplexity
 from ..quantizer import nearest_codes
 from ..vqvae import VQVAE
 from ..weights_file import load_into, read_weights, write_weights
-from .codebook import MovingCodebook, k_means
+from .codebook import MovingCodebook, k_means, squared_distance
 from .config import TokenizerTrainingConfig, TrainingStep
 from .crops import digest_pictures, draw_crops, parse_scenes
 from .losses import consistency_loss, reconstruction_loss, still_tokens
@@ -69,7 +69,7 @@ class TrainingRun:
         pixels = self.model.pixels(quantised)
         loss = reconstruction_loss(pixels, clean, 1 - self._cosine()) + config.commitment * pull
         if codes is not None and config.consistency:
-            loss = loss + config.consistency * self._inconsistency(clean, later, codes, generator)
+            loss = loss + config.consistency * self._inconsistency(latents, clean, later, generator)
         if not math.isfinite(loss.item()):
             raise TokenizerError(
                 f"step {self.step}: the loss is not finite; lower learning_rate "
@@ -93,7 +93,7 @@ class TrainingRun:
             return latents, None, latents.new_zeros(())
         rows = _rows(latents)
         with torch.no_grad():
-            codes = nearest_codes(rows, self.codes.codebook)
+            codes = self.codes.choose(rows, self.config.evenness)
             chosen = self.codes.codebook[codes]
             self.codes.update(rows, codes, self.config.codebook_rate * max(0.1, self._cosine()))
             if self.step < _RESTART_UNTIL * self.config.steps:
@@ -104,14 +104,14 @@ class TrainingRun:
         return quantised, codes, F.mse_loss(rows, chosen)
 
     def _inconsistency(
-        self, clean: Tensor, later: Tensor, codes: Tensor, generator: torch.Generator
+        self, latents: Tensor, clean: Tensor, later: Tensor, generator: torch.Generator
     ) -> Tensor:
-        """How far some crops' latents in their later frame are from the codes of their first."""
+        """How far some crops' latents are from those of their later frame, in code distances."""
         count = max(1, len(clean) // _PAIRED)
         clean, later = clean[:count], later[:count]
-        latents = _rows(self.model.latents(self._with_noise(later, generator)))
-        chosen = self.codes.codebook[codes[: len(latents)]]
-        return consistency_loss(latents, chosen, still_tokens(clean, later))
+        others = self.model.latents(self._with_noise(later, generator))
+        apart = consistency_loss(_rows(latents[:count]), _rows(others), still_tokens(clean, later))
+        return apart / self.codes.distance
 
     def _descend(self, loss: Tensor) -> None:
         for group in self.optimizer.param_groups:
@@ -141,7 +141,8 @@ class TrainingRun:
         every = torch.cat(latents)
         generator = self._generator(_FAR_STEP)
         codebook = k_means(every, self.config.vocabulary, generator, _K_MEANS_ROUNDS)
-        self.codes.start(codebook, len(latents[0]) / self.config.vocabulary)
+        distance = squared_distance(every, codebook[nearest_codes(every, codebook)])
+        self.codes.start(codebook, len(latents[0]) / self.config.vocabulary, distance)
 
     def draw(self, step: int) -> tuple[Tensor, Tensor]:
         """Crops of a step and the same parts a frame later, each `(B, 3, crop, crop)` in [0, 1]."""
