@@ -67,6 +67,7 @@ def our_stepper(preset: str, videos: int, **loop: object) -> Callable[[], object
         batch_size=videos,
     )
     model = PretrainModel(config.model)
+    model.backbone.checkpoint_layers = config.loop.checkpoint_activations
     trainer = Trainer(model, model.backbone.layers, config.loop, config.optimizer, ALONE)
     objective = partial(pretraining_objective, config=config, distributed=ALONE)
     clips, seeds = drawn(videos)
