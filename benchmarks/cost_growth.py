@@ -73,7 +73,8 @@ def panel(times: dict[str, dict[int, float]], name: str, left: int) -> list[str]
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y in (point(v, t) for v, t in by.items()))
         shapes.append(f'<polyline points="{points}" fill="none" stroke="{colour}"/>')
         x, y = point(values[-1], by[values[-1]])
-        shapes.append(f'<text x="{x - 60:.1f}" y="{y - 4:.1f}" fill="{colour}">{label}</text>')
+        beside = y + 16 if label == "in proportion" else y - 4
+        shapes.append(f'<text x="{x - 60:.1f}" y="{beside:.1f}" fill="{colour}">{label}</text>')
     for value in values:
         shapes.append(f'<text x="{point(value, first)[0] - 5:.1f}" y="218">{value}</text>')
     return shapes
