@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from ..tokenizer import TokenizerError, read_images
+from ..tokenizer import TokenizerError, image_files, is_image_name, read_image
 from .console import note
 from .video import InputError, VideoError, VideoReader, find_videos, probe
 
@@ -23,7 +23,7 @@ FRAME_SIDE = 384
 def read_training_images(media: Sequence[Path]) -> list[NDArray[np.uint8]]:
     """Read images and, one pair a second, frames of videos, from files and folders.
 
-    A video that cannot be read is told on stderr and left out.
+    A picture of a folder or a video that cannot be read is told on stderr and left out.
 
     Returns:
         RGB pictures `(H, W, 3)` and pairs of frames `(2, H, W, 3)`, uint8, of any sizes.
@@ -47,7 +47,8 @@ def read_clips(
     """Read images and videos to measure a tokenizer with.
 
     Args:
-        media: Files and folders; a video that cannot be read is told on stderr and left out.
+        media: Files and folders; a picture of a folder or a video that cannot be read is told on
+            stderr and left out.
         size: Pixels of the shorter side.
         multiple: What both sides are a multiple of: the tokenizer's compression. The rest is cut
             off evenly.
@@ -59,9 +60,12 @@ def read_clips(
         Frames `(T, 3, H, W)` uint8 of each clip, T = 1 for images.
 
     Raises:
-        InputError: a path holds neither images nor videos.
+        InputError: a size or number is below 1, or a path holds neither images nor videos.
         TokenizerError: there is no such path, or nothing is as large as a tile.
     """
+    for name, least in {"size": size, "fps": fps, "frames": frames, "tile": tile}.items():
+        if least is not None and not least > 0:
+            raise InputError(f"{name} must be above 0, not {least}")
 
     def first_frames(file: Path) -> Iterator[NDArray[np.uint8]]:
         read = list(islice(_frames(file, size, fps), frames))
@@ -94,12 +98,16 @@ def _read(
 
 
 def _images_at(path: Path) -> list[NDArray[np.uint8]]:
-    try:
-        return read_images([path])
-    except TokenizerError:
-        if not path.exists():
-            raise
-        return []
+    images: list[NDArray[np.uint8]] = []
+    for file in image_files(path):
+        try:
+            images.append(read_image(file))
+        except TokenizerError as error:
+            if path.is_dir():
+                note(f"left out: {error}")
+            elif is_image_name(path):
+                raise
+    return images
 
 
 def _of_videos_at(

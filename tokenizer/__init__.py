@@ -3,7 +3,7 @@
 from .code_stream import CodeStream
 from .comparison import codes_differing, generated_pictures
 from .evaluation import BaselineFigures, TokenizerFigures, evaluate_tokenizer
-from .images import read_images
+from .images import image_files, is_image_name, read_image, read_images
 from .interface import LoadOptions, Tokenizer, TokenizerError
 from .registry import known_tokenizers, load_tokenizer
 from .training import TokenizerTrainingConfig, TrainingStep, train_tokenizer
@@ -24,8 +24,11 @@ __all__ = [
     "codes_differing",
     "evaluate_tokenizer",
     "generated_pictures",
+    "image_files",
+    "is_image_name",
     "known_tokenizers",
     "load_tokenizer",
+    "read_image",
     "read_images",
     "train_tokenizer",
 ]

@@ -28,21 +28,39 @@ def read_images(paths: Iterable[Path | str], *, shorter_side: int = 768) -> list
     Raises:
         TokenizerError: A path is missing, a folder holds no image, or a file is no whole image.
     """
-    return [_read(file, shorter_side) for path in paths for file in _image_files(Path(path))]
+    images = []
+    for path in map(Path, paths):
+        files = image_files(path)
+        if not files:
+            raise TokenizerError(f"{path}: no images in this folder")
+        images += [read_image(file, shorter_side=shorter_side) for file in files]
+    return images
 
 
-def _image_files(path: Path) -> list[Path]:
+def image_files(path: Path) -> list[Path]:
+    """The file itself, or the image files below a folder, sorted.
+
+    Raises:
+        TokenizerError: There is no such path.
+    """
     if path.is_file():
         return [path]
     if not path.is_dir():
         raise TokenizerError(f"{path}: no such file or folder")
-    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
-    if not files:
-        raise TokenizerError(f"{path}: no images in this folder")
-    return files
+    return sorted(file for file in path.rglob("*") if is_image_name(file))
 
 
-def _read(path: Path, shorter_side: int) -> RGBImage:
+def is_image_name(path: Path) -> bool:
+    """Whether a file is called as image files are."""
+    return path.suffix.lower() in SUFFIXES
+
+
+def read_image(path: Path, *, shorter_side: int = 768) -> RGBImage:
+    """Read one image, see `read_images`.
+
+    Raises:
+        TokenizerError: The file is no whole image.
+    """
     try:
         with Image.open(path) as image:
             rgb = image.convert("RGB")

@@ -8,6 +8,7 @@ Shapes: B frames of H x W pixels; h = H / 8, w = W / 8; d latent channels; V cod
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +54,15 @@ class VQVAEConfig:
 
     def __post_init__(self) -> None:
         """Refuse sizes that cannot be built."""
-        if not 2 <= self.vocabulary <= MAX_VOCABULARY:
+        if not (isinstance(self.vocabulary, int) and 2 <= self.vocabulary <= MAX_VOCABULARY):
             raise TokenizerError(
                 f"vocabulary {self.vocabulary} is not between 2 and {MAX_VOCABULARY}"
             )
-        channels = (self.latent_channels, *self.encoder_channels, *self.decoder_channels)
-        sizes = (*channels, *self.encoder_blocks, *self.decoder_blocks)
+        channels = (self.encoder_channels, self.decoder_channels)
+        pairs = (*channels, self.encoder_blocks, self.decoder_blocks)
+        sizes = (self.latent_channels, *chain.from_iterable(pairs))
+        if any(len(pair) != 2 for pair in pairs):
+            raise TokenizerError(f"network sizes must be pairs, not {pairs}")
         if not all(isinstance(size, int) and 1 <= size <= 4096 for size in sizes):
             raise TokenizerError(f"network sizes must be integers from 1 to 4096, not {sizes}")
 

@@ -15,6 +15,7 @@ from ...tokenizer import (
 )
 from ..console import emit, note, progress
 from ..tokenizer_media import read_clips, read_training_images
+from ..tokenizing.machine import devices
 from .options import Device, Json, Resume, Seed, Trust
 from .tokenizer_info import info, list_tokenizers
 
@@ -57,6 +58,7 @@ def train(
         checkpoint_every=checkpoint_every,
         resume=resume,
     )
+    one_device = devices(device)[0]
     images = read_training_images(media)
     note(f"training on {len(images)} pictures")
     with progress("train tokenizer", steps) as update:
@@ -65,7 +67,7 @@ def train(
             text = f"PSNR {step.psnr:.1f} dB, codes used {step.codebook_use:.0%}"
             update(step.step, text)
 
-        train_tokenizer(images, out, config=config, on_step=on_step, device=device)
+        train_tokenizer(images, out, config=config, on_step=on_step, device=one_device)
     emit({"tokenizer": str(out), "steps": steps}, as_json=json, title="trained")
 
 
@@ -84,7 +86,7 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Measure what a tokenizer keeps, how it uses its codes, how steady and how fast it is."""
-    loaded = load_tokenizer(tokenizer, device, precision, trust)
+    loaded = load_tokenizer(tokenizer, devices(device)[0], precision, trust)
     clips = read_clips(
         media, size=size, multiple=loaded.compression, fps=fps, frames=frames, tile=tile
     )

@@ -19,6 +19,7 @@ from ...tokenizer import (
     read_images,
 )
 from ..console import emit
+from ..tokenizing.machine import devices
 from .options import Device, Json, Trust
 
 SIDE = 128
@@ -50,11 +51,12 @@ def info(
     json: Json = False,
 ) -> None:
     """Say which tokenizer this is and, in bf16, what share of its codes differ from fp32's."""
-    loaded = load_tokenizer(tokenizer, device, precision, trust)
+    one_device = devices(device)[0]
+    loaded = load_tokenizer(tokenizer, one_device, precision, trust)
     document = described(loaded)
     if precision != "fp32":
         frames = squares(media) if media else generated_pictures(4, SIDE)
-        exact = load_tokenizer(tokenizer, device, trust=trust)
+        exact = load_tokenizer(tokenizer, one_device, trust=trust)
         document["codes_differing_from_fp32"] = codes_differing(loaded, exact, frames)
         document["compared_on"] = f"{len(frames)} {'given' if media else 'generated'} pictures"
     emit(document, as_json=json, title=tokenizer)

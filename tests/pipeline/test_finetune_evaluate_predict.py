@@ -140,7 +140,8 @@ def test_models_in_and_out(own, tmp_path, vimpac):
     assert set(exported["files"]) == {"README.md", "config.json", "model.safetensors"}
     assert vimpac("model", "import", "exported", "--out", "runs/b").code == 0
     weights = [next(Path(f"runs/{run}").rglob("model.safetensors")) for run in "ab"]
-    assert weights[0].read_bytes() == weights[1].read_bytes()
+    same = weights[0].read_bytes() == weights[1].read_bytes()
+    assert same
     line = one_line(vimpac("finetune", "--labels", PRETRAINED, "--init", "runs/a"))
     assert "cannot be read" in line
     (tmp_path / "list.csv").write_text("path,label\nclips/0,a\nclips/1,b\n")

@@ -1,6 +1,7 @@
 """`tokenizer train` and `tokenizer evaluate`, as they are typed."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -52,7 +53,8 @@ def test_training_killed_twice_ends_with_the_same_bytes(media, tmp_path, vimpac)
         kill_after_a_checkpoint(start(training(media, killed)), checkpoint)
     for out in (killed, whole):
         assert vimpac(*training(media, out), "--json").document["steps"] == 20
-    assert killed.read_bytes() == whole.read_bytes()
+    same = killed.read_bytes() == whole.read_bytes()
+    assert same, "the weights differ"  # without a diff of binary files, which takes minutes
     assert killed.with_suffix(".jsonl").read_bytes() == whole.with_suffix(".jsonl").read_bytes()
     assert sorted(file.name for file in killed.parent.iterdir()) == [
         "whole.jsonl",
@@ -83,3 +85,24 @@ def test_evaluate_cuts_tiles(media, vimpac):
     refused = vimpac("tokenizer", "evaluate", "default", media[0], "--size", 16, "--tile", 24)
     assert (refused.code, refused.err.count("\n")) == (2, 1)
     assert "hold no tile of 24" in refused.err
+
+
+@pytest.mark.parametrize("option", ["--size", "--tile", "--frames", "--fps"])
+def test_sizes_must_be_above_zero(media, vimpac, option):
+    refused = vimpac("tokenizer", "evaluate", "default", media[0], option, 0)
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert f"{option.removeprefix('--')} must be above 0" in refused.err
+
+
+def test_a_broken_picture_is_told_and_the_others_are_read(media, vimpac, tmp_path):
+    shutil.copytree(media[0], tmp_path / "pictures")
+    whole = tmp_path / "pictures" / "a.png"
+    (tmp_path / "pictures" / "bad.png").write_bytes(whole.read_bytes()[:60])
+    words = ["tokenizer", "evaluate", "default", tmp_path / "pictures", "--size", 48]
+    ended = vimpac(*words, "--device", "auto", "--json")
+    assert ended.document["frames"] == 3
+    assert "left out: " in ended.err
+    assert "bad.png: not a whole image" in ended.err
+    refused = vimpac("tokenizer", "evaluate", "default", tmp_path / "pictures" / "bad.png")
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "bad.png: not a whole image" in refused.err

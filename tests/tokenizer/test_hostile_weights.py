@@ -36,7 +36,7 @@ class Call:
     """Pickles as a call of a function."""
 
     def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
-        self.reduced = (function, arguments)
+        self.reduced: tuple[Any, ...] = (function, arguments)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return self.reduced
@@ -130,6 +130,12 @@ def tensor(storage: Storage, offset: int, size: tuple[int, ...], stride: tuple[i
     )
 
 
+def with_state(call: Call, state: object) -> Call:
+    """What the call makes, its state set afterwards."""
+    call.reduced = (*call.reduced, state)
+    return call
+
+
 def pickled(content: Any) -> bytes:
     out = io.BytesIO()
     pickler = pickle.Pickler(out, 2)
@@ -146,6 +152,7 @@ LIES = {
     "repeated without end": tensor(FOUR, 0, (1 << 40,), (0,)),
     "many of one storage": [tensor(FOUR, 0, (4,), (1,)) for _ in range(2000)],
     "sizes below zero": tensor(FOUR, 0, (-1, 4), (1, 1)),
+    "a storage enlarged": with_state(tensor(FOUR, 0, (4,), (1,)), (FOUR, 0, (1 << 28,), (1,))),
     "a storage it has not": tensor(Storage("7", 4), 0, (4,), (1,)),
     "a storage of another size": tensor(Storage("0", 5), 0, (4,), (1,)),
     "a storage of no size": tensor(Storage("0", 1 << 50), 0, (4,), (1,)),

@@ -112,6 +112,19 @@ def test_foreign_files(tokenizer: VQVAETokenizer, tmp_path: Path) -> None:
     assert "not a whole safetensors file" in refused(file)
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"encoder_channels": [8]}, {"decoder_blocks": 1}, {"vocabulary": 32.5}, {"extra": 1}]
+)
+def test_sizes_that_cannot_be_built_are_refused(
+    tokenizer: VQVAETokenizer, tmp_path: Path, wrong: dict[str, object]
+) -> None:
+    file = tokenizer.save(tmp_path)
+    header, weights = read_weights(file)
+    write_weights(file, {**header, "config": {**header["config"], **wrong}}, weights)
+    with pytest.raises(TokenizerError, match="its configuration cannot be used"):
+        load_tokenizer(file)
+
+
 def test_weights_are_plain_float32(tokenizer: VQVAETokenizer, tmp_path: Path) -> None:
     weights = load_file(tokenizer.save(tmp_path))
     assert {weight.dtype for weight in weights.values()} == {torch.float32}

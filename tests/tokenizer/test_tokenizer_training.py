@@ -135,10 +135,18 @@ def test_a_checkpoint_of_another_run_is_refused(images: list[RGBImage], tmp_path
         load_tokenizer(tmp_path / "a.safetensors.checkpoint")
 
 
+def test_a_folder_to_write_is_refused_before_training(
+    images: list[RGBImage], tmp_path: Path
+) -> None:
+    with pytest.raises(TokenizerError, match="is a folder"):
+        train_tokenizer(images, tmp_path, config=config(), on_step=kill_at(1))
+
+
 def test_bad_settings_are_refused() -> None:
     for wrong in (
         {"steps": 0},
         {"seed": -1},
+        {"seed": 1 << 32},
         {"crop": 20},
         {"vocabulary": 1},
         {"vocabulary": 65_537},

@@ -101,9 +101,6 @@ class _Builder:
     def __call__(self, *arguments: Any) -> Tensor:
         return self._make(*arguments)
 
-    def __setstate__(self, state: object) -> None:
-        raise RefusedPickle("it sets attributes of a function")
-
 
 ReadStorage = Callable[[str, torch.dtype, int], Tensor]
 """From a storage's key, type and number of elements to its elements `(n,)`."""
@@ -158,7 +155,17 @@ class RestrictedUnpickler(pickle._Unpickler):
         items = self.pop_mark()  # type: ignore[attr-defined]
         self.append(PlainDict(zip(items[::2], items[1::2], strict=True)))  # type: ignore[attr-defined]
 
-    dispatch |= {pickle.EMPTY_DICT[0]: load_empty_dictionary, pickle.DICT[0]: load_dict}
+    def load_build(self) -> None:
+        """Set the state of our own kinds of object; a tensor's would resize its storage."""
+        if not isinstance(self.stack[-2], StandIn | PlainDict):  # type: ignore[attr-defined]
+            raise RefusedPickle("it sets attributes of what is no object")
+        super().load_build()  # type: ignore[misc]
+
+    dispatch |= {
+        pickle.EMPTY_DICT[0]: load_empty_dictionary,
+        pickle.DICT[0]: load_dict,
+        pickle.BUILD[0]: load_build,
+    }
 
     def persistent_load(self, reference: Any) -> Any:
         """Resolve a storage, or the class of a module kept with its source code."""

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from ..interface import TokenizerError
 from ..vqvae import COMPRESSION, VQVAEConfig
 
+MOST_SEEDS = 1 << 32
+
 
 @dataclass(frozen=True, kw_only=True)
 class TokenizerTrainingConfig:
@@ -61,8 +63,8 @@ class TokenizerTrainingConfig:
         for name in ("steps", "batch_size", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise TokenizerError(f"{name} must be at least 1, not {getattr(self, name)}")
-        if self.seed < 0:
-            raise TokenizerError(f"seed must not be negative, not {self.seed}")
+        if not 0 <= self.seed < MOST_SEEDS:
+            raise TokenizerError(f"seed must be from 0 to {MOST_SEEDS - 1}, not {self.seed}")
         if self.crop < COMPRESSION or self.crop % COMPRESSION:
             raise TokenizerError(f"crop must be a multiple of {COMPRESSION}, not {self.crop}")
         if not 1 <= self.sides[0] <= self.sides[1]:

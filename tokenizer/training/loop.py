@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..images import RGBImage
+from ..interface import TokenizerError
 from ..vqvae import save_vqvae
 from .config import TokenizerTrainingConfig, TrainingStep
 from .monitor import TrainingMonitor
@@ -37,10 +38,13 @@ def train_tokenizer(
         `out`.
 
     Raises:
-        TokenizerError: Images or configuration cannot be trained on, a checkpoint belongs to
-            other data or another configuration, or the loss stopped being finite.
+        TokenizerError: `out` is a folder, images or configuration cannot be trained on, a
+            checkpoint belongs to other data or another configuration, or the loss stopped being
+            finite.
     """
     out = Path(out)
+    if out.is_dir():
+        raise TokenizerError(f"{out} is a folder: name the .safetensors file to write")
     checkpoint = out.with_name(out.name + ".checkpoint")
     run = TrainingRun(images, config, device)
     if config.resume and checkpoint.exists():
