@@ -1,9 +1,9 @@
 """Find the videos a command is given: files, folders, lists, and tar shards of raw video."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 
 from braceexpand import braceexpand
@@ -34,15 +34,16 @@ def find_videos(inputs: Sequence[Path | str]) -> list[VideoSource]:
     What is named like a video but cannot be read (a broken link, a FIFO, a listed file that is
     not there, a tar cut short) is found too: reading it tells why.
 
-    Where videos would share a key, the first by extension has it and the others keep their
-    extension in theirs: `a.mp4` beside `a.webm` are `a` and `a.webm`.
+    A video that several inputs hold counts once, under the longest of its keys. Where videos of
+    different extensions would share a key, the first by extension has it and the others keep
+    their extension in theirs: `a.mp4` beside `a.webm` are `a` and `a.webm`.
 
     Raises:
         InputError: an input or a folder does not exist or cannot be read, no video was found, or
-            two videos have one key.
+            two videos have one key and one extension.
     """
     paths = [path for given in inputs for path in _expand(given)]
-    sources = sorted((source for path in paths for source in _videos_at(path)), key=_order)
+    sources = _each_once(source for path in paths for source in _videos_at(path))
     if not sources:
         places = ", ".join(map(str, inputs)) or "no path was given"
         raise InputError(
@@ -134,12 +135,32 @@ def _files_below(root: Path) -> Iterator[Path]:
         yield from (Path(folder, name) for name in sorted(files) if not name.startswith("."))
 
 
+def _each_once(found: Iterable[VideoSource]) -> list[VideoSource]:
+    """Every place once, in order; of several keys the longest tells most of where it is."""
+    by_length = sorted(found, key=lambda source: (len(source.key), _order(source)))
+    return sorted({_place(source): source for source in by_length}.values(), key=_order)
+
+
+def _place(source: VideoSource) -> tuple[Path, int | None]:
+    """The file and the place in it, however the path was written; links are files of their own."""
+    folder = source.path.parent
+    folder = folder.resolve() if ".." in folder.parts else folder.absolute()
+    return folder / source.path.name, source.offset
+
+
 def _with_distinct_keys(sources: Sequence[VideoSource]) -> list[VideoSource]:
+    for one, other in pairwise(sources):
+        if (one.key, one.extension) == (other.key, other.extension):
+            raise _same_name(one.key + one.extension, one, other)
     kept: dict[str, VideoSource] = {}
     for _, group in groupby(sources, key=lambda source: source.key):
         for place, source in enumerate(group):
             key = source.key + source.extension if place else source.key
             if key in kept:
-                raise InputError(f"two videos would both be named {key}: {kept[key]} and {source}")
+                raise _same_name(key, kept[key], source)
             kept[key] = replace(source, key=key)
     return [kept[key] for key in sorted(kept)]
+
+
+def _same_name(name: str, one: VideoSource, other: VideoSource) -> InputError:
+    return InputError(f"two videos would both be named {name}: {one} and {other}")

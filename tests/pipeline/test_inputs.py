@@ -66,6 +66,38 @@ def test_one_key_twice(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_two_videos_of_one_name_are_refused_whatever_else_there_is(tmp_path: Path) -> None:
+    make(tmp_path, "d1/train/cat/1.mp4", "d1/val/cat/1.mp4", "d1/val/cat/1.avi")
+    message = r"named cat/1\.mp4: .*d1/train/cat/1\.mp4 and .*d1/val/cat/1\.mp4"
+    with pytest.raises(InputError, match=message):
+        find_videos([tmp_path / "d1" / "val", tmp_path / "d1" / "train"])
+    for name in "ab":
+        make_tar(tmp_path / f"{name}.tar", {"0.mp4": b"x"})
+    with pytest.raises(InputError, match=r"named 0\.mp4: .*a\.tar, .* and .*b\.tar, "):
+        find_videos([tmp_path / "a.tar", tmp_path / "b.tar"])
+    make(tmp_path, "e/a.mp4", "e/a.webm", "e/a.webm.mp4")
+    with pytest.raises(InputError, match=r"named a\.webm: .*a\.webm and .*a\.webm\.mp4"):
+        find_videos([tmp_path / "e"])
+
+
+def test_a_video_given_twice_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path, "v/a.mp4", "v/sub/b.mp4")
+    make_tar(tmp_path / "v" / "0.tar", {"x.mp4": b"one", "y.mp4": b"two"})
+    Path("list.txt").write_text(f"{tmp_path}/v/0.tar\n")
+    again = [Path("v/a.mp4"), "./v/a.mp4", tmp_path / "v" / "a.mp4", "v/sub/../a.mp4", "v/0.tar"]
+    found = find_videos(["v", *again, "v/sub", "list.txt"])
+    assert keys(found) == ["a", "sub/b", "x", "y"]
+    assert keys(find_videos(["v/a.mp4", "v/a.mp4"])) == ["a"]
+    assert [content(source) for source in found[2:]] == [b"one", b"two"]
+
+
+def test_links_to_one_file_are_videos_of_their_own(tmp_path: Path) -> None:
+    make(tmp_path, "v/a.mp4")
+    (tmp_path / "v" / "b.mp4").symlink_to(tmp_path / "v" / "a.mp4")
+    assert keys(find_videos([tmp_path / "v"])) == ["a", "b"]
+
+
 def test_links(tmp_path: Path) -> None:
     make(tmp_path, "real/a.mp4")
     (tmp_path / "real" / "loop").symlink_to(tmp_path / "real")
