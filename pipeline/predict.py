@@ -14,7 +14,7 @@ from ..tokenizer import load_tokenizer
 from ..trainer import Run, TrainingError, VideoClassifier
 from .errors import PipelineError
 from .tokenizing import Recipe, encode_video
-from .video import VideoError, VideoSource, find_videos
+from .video import VideoError, VideoSource, find_videos, remove_dead_copies
 
 
 class Predictor:
@@ -80,6 +80,7 @@ class Predictor:
         Raises:
             PipelineError: none of the videos can be read.
         """
+        remove_dead_copies()
         results = []
         for source in find_videos([str(video) for video in videos]):
             results.append({"video": str(source), **self._classify(source, top)})

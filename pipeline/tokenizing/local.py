@@ -17,6 +17,7 @@ from threading import Thread
 from types import TracebackType
 from typing import Self
 
+from ..video import remove_dead_copies
 from .pool import Ended, OnVideo, Task, WorkerSettings
 from .shard import ShardDone, VideoDone
 
@@ -87,6 +88,7 @@ class ProcessPool:
         """Kill the workers: whatever they have not committed is done again by the next run."""
         for process in (*self._idle, *self._busy.values()):
             process.kill()
+        remove_dead_copies()
 
 
 class _Process:

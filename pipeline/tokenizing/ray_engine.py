@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from ..errors import PipelineError
+from ..video import remove_dead_copies
 from .pool import Ended, OnVideo, Task, WorkerSettings
 from .shard import ShardDone, VideoDone
 
@@ -28,6 +29,7 @@ class Actor:
     """A worker in a process of its own on some machine of the cluster."""
 
     def __init__(self, settings: WorkerSettings) -> None:
+        remove_dead_copies()  # on the actor's machine
         self.worker = settings.load()
 
     def begun(self) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 from ...datasets import TokenStore
 from ...tokenizer import Tokenizer, load_tokenizer
 from ..errors import PipelineError
+from ..video import remove_dead_copies
 from .config import RunOptions, TokenizeConfig
 from .local import ProcessPool
 from .machine import cores, devices, part_in_array, part_of
@@ -63,6 +64,7 @@ def run_job(
         What `summarise` tells, and of this run: `seconds`, `decode_seconds`, `encode_seconds`.
     """
     options = options or RunOptions()
+    remove_dead_copies()
     watch = Watch(options.max_failures, on_video)
     began = time.monotonic()
     done: list[ShardDone] = []

@@ -1,6 +1,7 @@
 """Finding and reading video: files, folders and tars in, whole videos or clear failures out."""
 
 from .command import ReadLimits
+from .copies import remove_dead_copies
 from .crops import center_crop, crop, shorter_side, sizes_of
 from .inputs import InputError, find_videos
 from .log import VideoError, VideoInfo
@@ -20,6 +21,7 @@ __all__ = [
     "crop",
     "find_videos",
     "probe",
+    "remove_dead_copies",
     "shorter_side",
     "sizes_of",
 ]

@@ -2,12 +2,13 @@
 
 import json
 import math
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
+from .copies import temporary_copy
 from .log import VideoError
 
 TAR = ".tar"
@@ -61,13 +62,13 @@ class VideoSource:
                 raise VideoError("unreadable", "not a whole, uncompressed tar")
             yield self.path
             return
-        with tempfile.NamedTemporaryFile(prefix="vimpac-", suffix=".video") as copy:
+        with temporary_copy() as copy:
             if self._copy_into(copy) < self.size:
                 raise VideoError("truncated", "its tar is cut short")
             copy.flush()
             yield Path(copy.name)
 
-    def _copy_into(self, copy: "tempfile._TemporaryFileWrapper[bytes]") -> int:
+    def _copy_into(self, copy: BinaryIO) -> int:
         """Copy the member's bytes; how many there were."""
         left = self.size
         try:

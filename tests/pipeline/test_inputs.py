@@ -162,6 +162,7 @@ def test_tar_shard(tmp_path: Path, form: int) -> None:
     assert [content(source) for source in sources] == [b"zero", b"first" * 1000, b"long"]
     with sources[0].open() as copy:
         assert "000000000" not in copy.name
+        assert copy.stat().st_mode & 0o777 == 0o600
     assert not copy.exists()
 
 

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 
 import pytest
@@ -17,9 +18,12 @@ main()
 """
 
 
-def start(*words):
+def start(*words, **variables):
     command = [sys.executable, "-c", COMMAND, "tokenize", *map(str, words)]
-    return subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
+    environment = os.environ | {name: str(value) for name, value in variables.items()}
+    return subprocess.Popen(
+        command, stderr=subprocess.DEVNULL, start_new_session=True, env=environment
+    )
 
 
 def bytes_below(folder):
@@ -83,3 +87,25 @@ def test_ctrl_c_keeps_what_is_committed(slow_videos, undisturbed, tmp_path):
     assert 1 <= commits_in(out) < 6
     assert start(*words).wait(120) == 0
     assert bytes_below(out) == bytes_below(undisturbed)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
+def test_no_copy_of_a_tars_video_stays(slow_videos, tmp_path, stop):
+    """Ctrl-C leaves none; those of a killed run go with the next, those of others stay."""
+    temporary, out = tmp_path / "temporary", tmp_path / "tokens"
+    temporary.mkdir()
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        for video in slow_videos.iterdir():
+            tar.add(video, video.name)
+    words = (tmp_path / "a.tar", "--out", out, *OPTIONS, "--processes", 2)
+    job = start(*words, TMPDIR=temporary)
+    wait_for(lambda: list(temporary.glob(".tmp+vimpac-video+*")))
+    os.killpg(job.pid, stop)
+    job.wait(30)
+    if stop == signal.SIGINT:
+        assert not list(temporary.iterdir())
+        return
+    assert list(temporary.iterdir())
+    (temporary / ".tmp+vimpac-video+elsewhere+1+0").touch()
+    assert start(*words, TMPDIR=temporary).wait(120) == 0
+    assert [file.name for file in temporary.iterdir()] == [".tmp+vimpac-video+elsewhere+1+0"]
