@@ -1,4 +1,7 @@
-"""What the terminal sees: results on stdout, progress and errors on stderr."""
+"""What the terminal sees: results on stdout, progress and errors on stderr.
+
+Names of files are in all of it, so nothing is read as rich's markup: `[x]` stays `[x]`.
+"""
 
 import json
 import time
@@ -9,6 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 stderr = Console(stderr=True, soft_wrap=True)
 stdout = Console(soft_wrap=True)
@@ -22,9 +26,12 @@ def emit(document: Mapping[str, Any], *, as_json: bool, title: str) -> None:
     if as_json:
         print(json.dumps(document, indent=2), flush=True)
         return
-    table = Table(title=title, title_justify="left", show_header=False)
+    heading = Text(title, style="table.title")
+    table = Table(title=heading, title_justify="left", show_header=False)
+    for _ in ("name", "value"):
+        table.add_column(overflow="fold")
     for name, value in _rows(document):
-        table.add_row(name, value)
+        table.add_row(Text(name), Text(value))
     stdout.print(table)
 
 
@@ -48,12 +55,12 @@ def _text(value: Any) -> str:
 
 def fail(message: str) -> None:
     """Print a user's mistake as one line."""
-    stderr.print(f"vimpac: {' '.join(message.split())}", style="red", markup=False, highlight=False)
+    stderr.print(Text(f"vimpac: {' '.join(message.split())}", style="red"))
 
 
 def note(message: str) -> None:
     """Tell the user something that is no result."""
-    stderr.print(message, markup=False, highlight=False)
+    stderr.print(Text(message))
 
 
 Update = Callable[[int, str], None]
@@ -67,11 +74,11 @@ def progress(title: str, total: int, *, done: int = 0) -> Iterator[Update]:
         yield _plain_lines(title, total)
         return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[text]}"),
+        TextColumn("{task.fields[text]}", markup=False),
     )
     with Progress(*columns, console=stderr) as bar:
         task = bar.add_task(title, total=total, completed=done, text="")
