@@ -68,6 +68,10 @@ def resolve(store: TokenStore, given: Options, distributed: Distributed) -> Pret
     bases = [name for name in ("config", "init", "preset") if name in given]
     if len(bases) > 1:
         raise TrainingError(f"--{bases[0]} decides the model: leave out --{bases[1]}")
+    if "epochs" in given and bases and bases[0] != "preset":
+        raise TrainingError(
+            f"--{bases[0]} decides the length of the run: leave out --epochs, or give --steps"
+        )
     if "config" in given:
         base = config_of(given["config"], store)
     elif "init" in given:

@@ -42,6 +42,51 @@ def test_a_second_stage_goes_on_with_the_first(vimpac, store, tmp_path):
     assert Run(second).config["init"] == str(first)
 
 
+def one_line(ended):
+    (line,) = ended.err.strip().splitlines()
+    assert line.startswith("vimpac: ")
+    assert ended.code == 2
+    return line
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ((), "is at step 3 of 3: give a larger --steps"),
+        (("--steps", 2), "is at step 3 of 2: give a larger --steps"),
+        (("--steps", 5, "--until", 3), "is at step 3 of 3: give a larger --until"),
+    ],
+)
+def test_a_finished_run_is_gone_on_with_by_more_steps(
+    vimpac, store, backbone, tmp_path, words, says
+):
+    out = tmp_path / "run"
+    line = one_line(vimpac("pretrain", store, "--out", out, "--init", backbone, *words))
+    assert line.endswith(f"{backbone} {says}")
+    assert not out.exists()
+    ended = vimpac("pretrain", store, "--out", out, "--init", backbone, "--steps", 4, "--json")
+    assert ended.document["steps"] == 4
+
+
+def test_a_second_stage_is_resumed_though_the_first_has_gone_on(vimpac, store, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    words = ("pretrain", store, "--out", first, *SMALL)
+    assert vimpac(*words, "--until", 1).code == 0
+    again = ("pretrain", store, "--out", second, "--init", first)
+    assert vimpac(*again, "--until", 2).code == 0
+    assert vimpac(*words, "--resume").code == 0
+    assert vimpac(*again, "--resume", "--json").document["steps"] == 3
+
+
+@pytest.mark.parametrize("base", ["config", "init"])
+def test_epochs_beside_a_run_that_decides_them_are_refused(vimpac, store, backbone, tmp_path, base):
+    given = backbone / "config.json" if base == "config" else backbone
+    out = tmp_path / "run"
+    ended = vimpac("pretrain", store, "--out", out, f"--{base}", given, "--epochs", 2)
+    assert f"--{base} decides the length of the run: leave out --epochs" in one_line(ended)
+    assert not out.exists()
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

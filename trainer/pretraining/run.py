@@ -49,15 +49,16 @@ def pretrain(
         on_report: called at every logged step, on rank 0.
 
     Raises:
-        TrainingError: the run exists and is not to be resumed or was made with other settings.
+        TrainingError: the run exists and is not to be resumed or was made with other settings, or
+            the one it goes on with has done all its steps.
     """
+    initial = None if config.init is None or run.checkpoints else first_state(config)
     prepare_run(run, "pretrain", config.to_dict(), store, distributed, resume=resume)
     torch.manual_seed(config.loop.seed)
     model = PretrainModel(config.model)
     if config.codebook_embedding:
         embedding_from_codebook(model, codebook)
     model.backbone.checkpoint_layers = config.loop.checkpoint_activations
-    initial = None if config.init is None else state_of(Run(Path(config.init)), config.model)
     return train(
         model.to(distributed.device),
         model.backbone.layers,
@@ -114,6 +115,22 @@ def training_videos(store: TokenStore, config: PretrainConfig) -> NDArray[np.int
     """
     kept = select_videos(store.keys, exclude=config.exclude)
     return np.intersect1d(kept, select_videos(store.keys, exclude=config.validation))
+
+
+def first_state(config: PretrainConfig) -> TrainingState:
+    """The state of the run that `config.init` names.
+
+    Raises:
+        TrainingError: it leaves no step to do, or see `state_of`.
+    """
+    assert config.init is not None
+    state, last = state_of(Run(Path(config.init)), config.model), config.loop.last_step
+    if state.step >= last:
+        longer = "steps" if config.loop.until is None else "until"
+        raise TrainingError(
+            f"{config.init} is at step {state.step} of {last}: give a larger --{longer}"
+        )
+    return state
 
 
 def state_of(run: Run, model: ModelConfig) -> TrainingState:
