@@ -1,6 +1,7 @@
 """`vimpac tokenize`: stage 1."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +18,7 @@ from ..tokenizing import (
     VideoDone,
     check_failures_file,
     estimate,
+    failure_fields,
     plan_job,
     run_job,
     write_failures,
@@ -122,42 +124,56 @@ def tokenize_watched(
     """Tokenize with progress and a line for every failed video on stderr.
 
     Raises:
-        PipelineError: no video at all could be tokenized.
+        PipelineError: no video at all could be tokenized, or the run was ended; the failures seen
+            until then are told.
     """
     tokenizer = load_tokenizer(config.tokenizer, precision=config.precision, trust=config.trust)
     job = plan_job(config, tokenizer)
     with progress("tokenize", job.videos) as update:
         counter = Counter(update)
-        summary = run_job(job, tokenizer, options, on_video=counter, on_shard=counter.skip)
-    for failure in summary["failures"]:
-        note(f"failed: {failure['video']}: {failure['reason']} ({failure['detail']})")
-    if failures_out is not None:
-        write_failures(failures_out, summary["failures"])
+        try:
+            summary = run_job(job, tokenizer, options, on_video=counter, on_shard=counter.add_shard)
+        except PipelineError:
+            tell_failures(list(counter.failures.values()), failures_out)
+            raise
+    tell_failures(summary["failures"], failures_out)
     if summary["failures"] and not summary["tokenized"] and not summary["skipped"]:
         raise PipelineError(f"none of the {summary['videos']} videos could be tokenized")
     return summary
 
 
+def tell_failures(failures: Sequence[dict[str, str]], file: Path | None) -> None:
+    """A line for every failed video on stderr, and the list as a file if one is wanted."""
+    for failure in failures:
+        note(f"failed: {failure['video']}: {failure['reason']} ({failure['detail']})")
+    if file is not None:
+        write_failures(file, failures)
+
+
 class Counter:
-    """Counts what is done and tells the progress bar."""
+    """Counts what is done, remembers what failed and tells the progress bar."""
 
     def __init__(self, update: Update) -> None:
         self.update = update
         self.began = time.monotonic()
-        self.skipped = self.videos = self.frames = self.failures = 0
+        self.skipped = self.videos = self.frames = self.failed = 0
+        self.failures: dict[str, dict[str, str]] = {}
         self.decode_seconds = self.encode_seconds = 0.0
 
     def __call__(self, done: VideoDone) -> None:
         """Count a video."""
         self.videos += 1
         self.frames += done.frames
-        self.failures += done.failure is not None
+        if done.failure is not None:
+            self.failed += 1
+            self.failures[done.key] = failure_fields(done.failure)
         self.decode_seconds += done.decode_seconds
         self.encode_seconds += done.encode_seconds
         self.tell()
 
-    def skip(self, shard: ShardDone) -> None:
+    def add_shard(self, shard: ShardDone) -> None:
         """Count the videos of a shard whose fate was known before."""
+        self.failures |= {failure.key: failure_fields(failure) for failure in shard.failures}
         if shard.known:
             self.skipped += shard.known
             self.tell()
@@ -170,5 +186,5 @@ class Counter:
         self.update(
             self.videos + self.skipped,
             f"{self.videos / seconds:.3g} videos/s, {self.frames / seconds:.3g} frames/s, "
-            f"{share:.0f} % decoding, {100 - share:.0f} % encoding, {self.failures} failed",
+            f"{share:.0f} % decoding, {100 - share:.0f} % encoding, {self.failed} failed",
         )

@@ -7,7 +7,7 @@ from .plan import TokenizeJob, plan_job
 from .recipe import Recipe
 from .run import run_job, tokenize
 from .shard import ShardDone, VideoDone
-from .summary import check_failures_file, write_failures
+from .summary import check_failures_file, failure_fields, write_failures
 
 __all__ = [
     "Recipe",
@@ -20,6 +20,7 @@ __all__ = [
     "check_failures_file",
     "encode_video",
     "estimate",
+    "failure_fields",
     "plan_job",
     "run_job",
     "tokenize",

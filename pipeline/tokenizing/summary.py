@@ -8,7 +8,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from ...datasets import TokenStore
+from ...datasets import TokenStore, VideoFailure
 from ..errors import PipelineError
 from .shard import ShardDone
 
@@ -32,12 +32,15 @@ def summarise(store: TokenStore | None, shards: Sequence[ShardDone]) -> dict[str
         "tokenized": tokenized,
         "skipped": skipped,
         "failed": dict(Counter(failure.reason for failure in failures)),
-        "failures": [
-            dict(zip(FAILURE_FIELDS, (failure.key, failure.reason, failure.detail), strict=True))
-            for failure in failures
-        ],
+        "failures": [failure_fields(failure) for failure in failures],
         **{name: held[name] for name in sizes},
     }
+
+
+def failure_fields(failure: VideoFailure) -> dict[str, str]:
+    """A failure as summaries and files have it: by `FAILURE_FIELDS`."""
+    values = (failure.key, failure.reason, failure.detail)
+    return dict(zip(FAILURE_FIELDS, values, strict=True))
 
 
 def check_failures_file(path: Path) -> None:

@@ -1,5 +1,6 @@
 """Users' mistakes: one clear line each, exit code 2, and nothing lost."""
 
+import json
 import subprocess
 
 import pytest
@@ -73,10 +74,19 @@ def test_a_bad_file_alone_ends_with_2(bad_files, tmp_path, vimpac, name):
 
 def test_too_many_failures_end_the_run(bad_files, tmp_path, vimpac):
     out = tmp_path / "tokens"
-    words = ["tokenize", bad_files, "--out", out, "--processes", 1, "--max-failures", 1]
-    ended = vimpac(*words)
+    listed = tmp_path / "failures.jsonl"
+    words = ["tokenize", bad_files, "--out", out, "--processes", 1, "--failures-out", listed]
+    ended = vimpac(*words, "--max-failures", 1)
     assert ended.code == 2
-    assert "more than 1 videos failed" in ended.err
+    *told, last = [line for line in ended.err.splitlines() if not line.startswith("tokenize ")]
+    assert "more than 1 videos failed" in last
+    rows = [json.loads(line) for line in listed.read_text().splitlines()]
+    assert len(rows) == 2
+    assert told == [f"failed: {row['video']}: {row['reason']} ({row['detail']})" for row in rows]
+    assert all(REASONS[row["video"]] == row["reason"] for row in rows)
+    ended = vimpac(*words, "--max-failures", 2)  # what failed before is told again
+    assert ended.code == 2
+    assert len(listed.read_text().splitlines()) == 4
 
 
 def one_line(ended):
