@@ -8,6 +8,7 @@ from ..errors import PipelineError
 from .recipe import Recipe
 
 ENGINES = ("local", "ray")
+RAY_DEVICES = ("auto", "cpu", "cuda")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +65,8 @@ class RunOptions:
     Attributes:
         engine: `local` processes, or `ray` actors.
         device: `auto` (every accelerator, else the CPU), `cpu`, `cuda` (every card), or cards by
-            name: `cuda:0,cuda:2`. A worker works on one card.
+            name: `cuda:0,cuda:2`. A worker works on one card. Ray names no cards: it gives every
+            actor a core or a card of the cluster.
         processes: workers on the CPU; none is one a core, 1 works in this process, where a crash
             ends the run.
         decoders: videos a worker decodes at once; none chooses for the machine.
@@ -82,9 +84,15 @@ class RunOptions:
     retry_failed: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse an engine that does not exist and numbers below 1."""
+        """Refuse an engine that does not exist, a device it cannot take, numbers too small."""
         if self.engine not in ENGINES:
             raise PipelineError(f"--engine must be {' or '.join(ENGINES)}, not {self.engine}")
+        if self.engine == "ray" and self.device not in RAY_DEVICES:
+            raise PipelineError(
+                f"--device must be {', '.join(RAY_DEVICES)} with --engine ray, not {self.device}"
+            )
+        if self.max_failures is not None and self.max_failures < 0:
+            raise PipelineError(f"--max-failures must be at least 0, not {self.max_failures}")
         for name in ("processes", "decoders"):
             value = getattr(self, name)
             if value is not None and value < 1:

@@ -46,6 +46,11 @@ def devices(wanted: str) -> tuple[str, ...]:
     return found
 
 
+def ray_device(wanted: str, resources: Mapping[str, float]) -> str:
+    """`auto` is `cuda` where a Ray cluster has cards, else `cpu`; those are as they are."""
+    return wanted if wanted != "auto" else "cuda" if resources.get("GPU", 0) >= 1 else "cpu"
+
+
 def part_of(shards: int, part: str | None) -> range:
     """The shards that `--shard i/n` leaves to this run; i counts from 0 or from 1.
 

@@ -43,7 +43,9 @@ class Actor:
 
 
 class ActorPool:
-    """Ray actors, a core or a card each; one that died is replaced, on any machine.
+    """Ray actors of the cluster that was joined by `connect`, a core or a card each.
+
+    One that died is replaced, on any machine.
 
     Args:
         settings: what every actor is started with; its device is `cpu` or `cuda`.
@@ -52,7 +54,6 @@ class ActorPool:
     """
 
     def __init__(self, settings: WorkerSettings, most: int | None, on_video: OnVideo) -> None:
-        connect()
         resource = "CPU" if settings.device == "cpu" else "GPU"
         found = int(ray.cluster_resources().get(resource, 0))
         if not found:
@@ -105,9 +106,11 @@ def _answered(reference: Any) -> bool:
         return False
 
 
-def connect() -> None:
-    """Join the cluster that `RAY_ADDRESS` names, or start Ray on this machine."""
+def connect() -> dict[str, float]:
+    """Join the cluster that `RAY_ADDRESS` names, or start Ray on this machine; what it has."""
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if not os.environ.get("RAY_ADDRESS"):
         options |= {"include_dashboard": False, "_node_ip_address": LOOPBACK}
     ray.init(**options)
+    resources: dict[str, float] = ray.cluster_resources()
+    return resources

@@ -14,7 +14,7 @@ from ..errors import PipelineError
 from ..video import remove_dead_copies
 from .config import RunOptions, TokenizeConfig
 from .local import ProcessPool
-from .machine import cores, devices, part_in_array, part_of
+from .machine import cores, devices, part_in_array, part_of, ray_device
 from .plan import TokenizeJob, plan_job
 from .pool import InlinePool, OnVideo, Pool, Worker, WorkerSettings
 from .schedule import run_shards
@@ -118,9 +118,9 @@ def make_pool(
         )
 
     if options.engine == "ray":
-        from .ray_engine import ActorPool  # an extra of its own
+        from .ray_engine import ActorPool, connect  # an extra of its own
 
-        device = "cuda" if options.device == "cuda" else "cpu"
+        device = ray_device(options.device, connect())
         return ActorPool(settings(device, 1), min(options.processes or shards, shards), on_video)
     places = devices(options.device)
     if places == ("cpu",):

@@ -11,7 +11,7 @@ import pytest
 from test_resume import bytes_below, wait_for
 from vimpac.datasets import TokenStore
 from vimpac.pipeline import PipelineError, RunOptions, TokenizeConfig, tokenize
-from vimpac.pipeline.tokenizing.machine import devices, part_in_array, part_of
+from vimpac.pipeline.tokenizing.machine import devices, part_in_array, part_of, ray_device
 
 SIZES = ("--size", 32, "--views", "paper-noflip", "--format", "webdataset")
 
@@ -124,6 +124,15 @@ def test_devices_are_checked():
     for name in ("abacus", "cuda:0,abacus", "cuda:77"):
         with pytest.raises(PipelineError, match=r"unknown device '.*'; this machine has cpu"):
             devices(name)
+
+
+def test_ray_takes_cards_where_it_has_them_and_names_none():
+    with_cards, without = {"CPU": 8.0, "GPU": 2.0}, {"CPU": 8.0}
+    assert [ray_device("auto", cluster) for cluster in (with_cards, without)] == ["cuda", "cpu"]
+    assert [ray_device(name, with_cards) for name in ("cpu", "cuda")] == ["cpu", "cuda"]
+    for name in ("cuda:0", "cuda:0,cuda:2", "bogus"):
+        with pytest.raises(PipelineError, match=f"auto, cpu, cuda with --engine ray, not {name}"):
+            RunOptions(engine="ray", device=name)
 
 
 def test_views_are_what_each_crop_gives_alone(clips, tmp_path):

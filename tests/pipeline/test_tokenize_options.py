@@ -81,6 +81,8 @@ def test_failed_videos_are_tried_again(videos, tmp_path, vimpac, form):
         (["--views", "all"], "--views must be one of center, paper"),
         (["--engine", "spark"], "--engine must be local or ray"),
         (["--processes", "0"], "--processes must be above 0"),
+        (["--max-failures", "-1"], "--max-failures must be at least 0, not -1"),
+        (["--engine", "ray", "--device", "cuda:0"], "auto, cpu, cuda with --engine ray"),
         (["--shard", "7/3"], "--shard should be i/n"),
         (["--device", "cuda:9"], "unknown device 'cuda:9'"),
         (["--failures-out", "list.txt"], "should end in .csv or .jsonl"),
