@@ -28,7 +28,8 @@ class Predictor:
         trust: allow a tokenizer file that runs code of its own.
 
     Raises:
-        TrainingError: not a fine-tuned run, or its tokenizer is gone or another one.
+        TrainingError: not a fine-tuned run, clips or crops out of range, or its tokenizer is gone
+            or another one.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Predictor:
 
         Raises:
             PipelineError: none of the videos can be read.
+            TrainingError: `top` is below 1.
         """
         remove_dead_copies()
         results = []

@@ -12,7 +12,7 @@ from ..distributed import ALONE, Distributed
 from ..errors import TrainingError
 from ..loop.run_folder import Run
 from ..loop.setup import refuse_other_store
-from .inference import clip_probabilities, shown_crops, spread_order
+from .inference import check_protocol, clip_probabilities, shown_crops, spread_order
 from .model import Classifier
 from .recipes import task_recipe
 from .report import accuracies, answers, refuse_other_ending, write_answers
@@ -41,10 +41,7 @@ class EvaluationConfig:
     workers: int = 0
 
     def __post_init__(self) -> None:
-        if self.clips < 1:
-            raise TrainingError(f"an evaluation needs at least 1 clip a video, not {self.clips}")
-        if self.crops not in (None, 1, 3):
-            raise TrainingError(f"an evaluation has 1 or 3 crops, not {self.crops}")
+        check_protocol(self.clips, self.crops)
 
 
 def evaluate_classifier(

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ...datasets import CROPS, FULL
+from ..errors import TrainingError
 from .model import Classifier
 
 CLIPS_AT_ONCE = 64
@@ -38,6 +39,14 @@ def clip_probabilities(
         for part in clips[new].split(at_once)
     ]
     return torch.cat(rows)[new.cumsum(0) - 1]
+
+
+def check_protocol(clips: int, crops: int | None) -> None:
+    """Raise TrainingError unless so many clips and squares of a video can be averaged over."""
+    if clips < 1:
+        raise TrainingError(f"a video needs at least 1 clip, not {clips}")
+    if crops not in (None, 1, 3):
+        raise TrainingError(f"a frame has 1 or 3 crops, not {crops}")
 
 
 def spread_order(count: int) -> list[int]:

@@ -11,7 +11,7 @@ from torch import Tensor
 from ...datasets import evenly_spaced_clips, pad_token, stored_view
 from ..errors import TrainingError
 from ..loop.run_folder import Run
-from .inference import clip_probabilities, shown_crops
+from .inference import check_protocol, clip_probabilities, shown_crops
 from .recipes import task_recipe
 from .trained import load_classifier
 
@@ -27,6 +27,9 @@ class VideoClassifier:
         clips: clips evenly spaced in a video.
         crops: squares of a frame, 1 or 3; none is as the task's recipe has it.
 
+    Raises:
+        TrainingError: not a fine-tuned run, or clips or crops out of range.
+
     Attributes:
         views: the squares that are averaged over.
         stored_views: the views of a store, or of a video tokenized anew, that they are cut from.
@@ -36,6 +39,7 @@ class VideoClassifier:
     def __init__(
         self, run: Run, *, device: torch.device, clips: int = 10, crops: int | None = None
     ) -> None:
+        check_protocol(clips, crops)
         self.model = load_classifier(run).to(device)
         self.device = device
         self.clips = clips
@@ -59,7 +63,13 @@ class VideoClassifier:
         return each.double().mean(0)
 
     def best(self, codes: Mapping[str, Codes], top: int = 5) -> list[dict[str, Any]]:
-        """The likeliest classes as `class` and `probability`; see `probabilities`."""
+        """The likeliest classes as `class` and `probability`; see `probabilities`.
+
+        Raises:
+            TrainingError: `top` names no class.
+        """
+        if top < 1:
+            raise TrainingError(f"at least 1 class should be named, not {top}")
         best = self.probabilities(codes).topk(min(top, len(self.classes)))
         return [
             {"class": self.classes[label], "probability": probability}
