@@ -17,6 +17,7 @@ from ..tokenizing import (
     TokenizeConfig,
     VideoDone,
     check_failures_file,
+    check_options,
     estimate,
     failure_fields,
     plan_job,
@@ -127,6 +128,7 @@ def tokenize_watched(
         PipelineError: no video at all could be tokenized, or the run was ended; the failures seen
             until then are told.
     """
+    check_options(options)
     tokenizer = load_tokenizer(config.tokenizer, precision=config.precision, trust=config.trust)
     job = plan_job(config, tokenizer)
     with progress("tokenize", job.videos) as update:

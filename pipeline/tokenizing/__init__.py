@@ -5,7 +5,7 @@ from .encoding import as_pixels, encode_video
 from .estimate import estimate
 from .plan import TokenizeJob, plan_job
 from .recipe import Recipe
-from .run import run_job, tokenize
+from .run import check_options, run_job, tokenize
 from .shard import ShardDone, VideoDone
 from .summary import check_failures_file, failure_fields, write_failures
 
@@ -18,6 +18,7 @@ __all__ = [
     "VideoDone",
     "as_pixels",
     "check_failures_file",
+    "check_options",
     "encode_video",
     "estimate",
     "failure_fields",

@@ -46,6 +46,8 @@ def tokenize(
             is committed stays.
         InputError, StoreError, TokenizerError: nothing could be started.
     """
+    options = options or RunOptions()
+    check_options(options)
     tokenizer = load_tokenizer(config.tokenizer, precision=config.precision, trust=config.trust)
     return run_job(plan_job(config, tokenizer), tokenizer, options, on_video=on_video)
 
@@ -68,7 +70,7 @@ def run_job(
     watch = Watch(options.max_failures, on_video)
     began = time.monotonic()
     done: list[ShardDone] = []
-    shards = shards_of(job, options)
+    shards = shards_of(len(job.shards), options)
     with told_when_full(job), make_pool(job, tokenizer, options, len(shards), watch) as pool:
         for shard in run_shards(job, shards, pool):
             done.append(shard)
@@ -99,9 +101,25 @@ def told_when_full(job: TokenizeJob) -> Iterator[None]:
         ) from error
 
 
-def shards_of(job: TokenizeJob, options: RunOptions) -> range:
-    """The shards of this run: all, or its part by `--shard` or its place in a job array."""
-    return part_of(len(job.shards), options.part or part_in_array(os.environ))
+def check_options(options: RunOptions) -> None:
+    """Refuse what this machine cannot do, before a store is made for it.
+
+    Raises:
+        PipelineError: the part is none, or there is no such device.
+    """
+    shards_of(0, options)
+    if options.engine == "local":
+        devices(options.device)
+
+
+def shards_of(shards: int, options: RunOptions) -> range:
+    """This run's of all shards: its part by `--shard` or its place in a job array, else all."""
+    return part_of(shards, part_for(options))
+
+
+def part_for(options: RunOptions) -> str | None:
+    """The part `i/n` that this run has, by `--shard` or its place in a job array."""
+    return options.part or part_in_array(os.environ)
 
 
 def make_pool(
