@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from statistics import fmean
@@ -20,6 +21,7 @@ from .encoding import VideoEncoder, encode_pieces
 from .machine import cores, devices, one_thread
 from .plan import check_fit, planned_videos, shard_size
 from .recipe import Recipe
+from .run import check_options, part_for, shards_of
 
 PROBED = 32
 """Videos whose length is asked for."""
@@ -45,45 +47,69 @@ def estimate(config: TokenizeConfig, options: RunOptions) -> dict[str, Any]:
     """What `tokenize` would do with the same arguments.
 
     Returns:
-        `videos` found, `listed` and `missing` of label files or lists, `missing_videos`;
-        `probed` and `unreadable` of the sample; estimated `video_hours`, `frames`, `tokens`,
-        `bytes`, `shards`, `decode_seconds`, `encode_seconds` of one core or card, and `seconds`
-        on this machine.
+        `videos` found, `listed` with the `missing` ones of label files or lists,
+        `missing_videos`; `probed` and `unreadable` of the sample; estimated `video_hours`,
+        `frames`, `tokens`, `bytes`, `shards`, `decode_seconds`, `encode_seconds` of one core or
+        card, and `seconds` on this machine: all of the whole job. Where this run has a part of
+        it, `part_videos`, `part_shards` and `part_seconds`, too.
 
     Raises:
-        PipelineError: no video of the sample can be read.
+        PipelineError: no video of the sample can be read, or the part or device is none.
         InputError, TokenizerError: as `plan_job`.
     """
+    check_options(options)
     places = devices(options.device)
     tokenizer = load_tokenizer(config.tokenizer, places[0], config.precision, config.trust)
     check_fit(config, tokenizer)
     sources, missing = planned_videos(config)
+    found = [source for source in sources if source.path.exists()]
     missing += [source.key for source in sources if not source.path.exists()]
-    lengths = {
-        source: seconds for source in sources[:PROBED] if (seconds := length_of(source)) is not None
-    }
+    probed = found[:PROBED]
+    lengths = {source: seconds for source in probed if (seconds := length_of(source)) is not None}
     with one_thread():
         samples = measure(list(lengths), tokenizer, config.recipe)
     if not samples:
-        raise PipelineError(f"none of {min(PROBED, len(sources))} sampled videos can be read")
-    frames = len(sources) * fmean(math.ceil(s * config.fps) for s in lengths.values())
+        raise PipelineError(
+            f"none of {len(probed)} sampled videos can be read; {len(missing)} are missing"
+        )
+    frames = len(found) * fmean(math.ceil(s * config.fps) for s in lengths.values())
     decoding = frames * fmean(sample.decode_seconds for sample in samples)
     encoding = frames * fmean(sample.encode_seconds for sample in samples)
+    seconds = wall_seconds(decoding, encoding, places, options)
+    size = config.videos_per_shard or shard_size(len(sources))
     return {
-        "videos": len(sources),
-        "listed": len(sources) + len(missing),
+        "videos": len(found),
+        "listed": len(found) + len(missing),
         "missing": len(missing),
         "missing_videos": missing,
-        "probed": min(PROBED, len(sources)),
-        "unreadable": min(PROBED, len(sources)) - len(lengths),
-        "video_hours": len(sources) * fmean(lengths.values()) / 3600,
+        "probed": len(probed),
+        "unreadable": len(probed) - len(lengths),
+        "video_hours": len(found) * fmean(lengths.values()) / 3600,
         "frames": round(frames),
         "tokens": round(frames * fmean(sample.tokens for sample in samples)),
         "bytes": round(frames * fmean(sample.bytes for sample in samples)),
-        "shards": math.ceil(len(sources) / (config.videos_per_shard or shard_size(len(sources)))),
+        "shards": math.ceil(len(sources) / size),
         "decode_seconds": decoding,
         "encode_seconds": encoding,
-        "seconds": wall_seconds(decoding, encoding, places, options),
+        "seconds": seconds,
+        **part_of_job(sources, size, options, seconds / len(found)),
+    }
+
+
+def part_of_job(
+    sources: Sequence[VideoSource], size: int, options: RunOptions, seconds_a_video: float
+) -> dict[str, Any]:
+    """What this run does of the job; nothing where it does all."""
+    if part_for(options) is None:
+        return {}
+    shards = shards_of(math.ceil(len(sources) / size), options)
+    videos = sum(
+        source.path.exists() for at in shards for source in sources[at * size : (at + 1) * size]
+    )
+    return {
+        "part_videos": videos,
+        "part_shards": len(shards),
+        "part_seconds": videos * seconds_a_video,
     }
 
 

@@ -32,14 +32,43 @@ def test_a_dry_run_tells_what_would_come_and_writes_nothing(videos, tmp_path, vi
     plan = vimpac(*words, "--dry-run", "--json").document
     assert not out.exists()
     made = vimpac(*words, "--json").document
-    assert (plan["videos"], plan["missing_videos"]) == (5, ["gone"])
-    assert (plan["probed"], plan["unreadable"]) == (5, 2)
-    assert plan["frames"] == round(made["frames"] * 5 / 3)  # as if all five were whole
+    assert (plan["videos"], plan["listed"], plan["missing_videos"]) == (4, 5, ["gone"])
+    assert (plan["probed"], plan["unreadable"]) == (4, 1)
+    assert plan["frames"] == round(made["frames"] * 4 / 3)  # as if all four were whole
     assert plan["tokens"] == plan["frames"] * 12 * 16
     assert 0.3 * plan["tokens"] < plan["bytes"] < 3 * plan["tokens"]
     assert plan["shards"] == 5
     assert 0 < plan["decode_seconds"] + plan["encode_seconds"] < 60
     assert plan["seconds"] == pytest.approx(plan["decode_seconds"] + plan["encode_seconds"])
+
+
+def test_a_dry_run_tells_the_share_of_a_part(videos, tmp_path, vimpac, monkeypatch):
+    words = ["tokenize", videos, "--out", tmp_path / "tokens", *SIZES, "--videos-per-shard", 2]
+    words += ["--dry-run", "--json"]
+    parts = [vimpac(*words, "--shard", f"{number}/2").document for number in (0, 1)]
+    assert [part["part_shards"] for part in parts] == [2, 1]
+    assert sum(part["part_videos"] for part in parts) == 4
+    for part in parts:
+        assert (part["videos"], part["shards"]) == (4, 3)
+        assert part["part_seconds"] == pytest.approx(part["seconds"] * part["part_videos"] / 4)
+    assert "part_shards" not in vimpac(*words).document
+    for name, value in (("ID", "7"), ("MIN", "7"), ("MAX", "8")):
+        monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", value)
+    assert vimpac(*words).document["part_shards"] == 2
+    assert "--shard should be i/n" in vimpac(*words, "--shard", "5/2").err
+
+
+def test_a_dry_run_of_a_list_counts_what_is_missing_once(videos, tmp_path, vimpac):
+    (videos / "bad.mp4").unlink()
+    names = ["0.mp4", "1.mp4", "nowhere.mp4", "neither.mp4"]
+    (videos / "list.txt").write_text("\n".join(names))
+    words = ["tokenize", videos / "list.txt", "--out", tmp_path / "tokens", *SIZES, "--dry-run"]
+    plan = vimpac(*words, "--json").document
+    assert (plan["videos"], plan["listed"], plan["missing"]) == (2, 4, 2)
+    assert (plan["probed"], plan["unreadable"]) == (2, 0)
+    (videos / "list.txt").write_text("nowhere.mp4")
+    line = vimpac(*words).err
+    assert "none of 0 sampled videos can be read; 1 are missing" in line
 
 
 def test_only_listed_videos_are_tokenized(videos, tmp_path, vimpac):
