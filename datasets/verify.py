@@ -1,5 +1,6 @@
 """Checking a store against what it says of itself, and naming each shard at fault."""
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from .format.files import (
     CHECKSUMS_FILE,
     IDENTITY_FILE,
     INDEX_FILE,
+    PLAN_FILE,
     TOKENIZER_FOLDER,
     commit_name,
     file_sha256,
@@ -57,6 +59,9 @@ class VerifyReport:
 def verify(path: str | Path) -> VerifyReport:
     """Check every file's size and hash, every count, every code, the plan and the index.
 
+    Where no commit record was made for the plan that is there, the plan is at fault: shards are
+    not looked at until the right one is back.
+
     Raises:
         StoreError: the folder is no store at all.
     """
@@ -68,10 +73,24 @@ def verify(path: str | Path) -> VerifyReport:
     except StoreError as error:
         return VerifyReport((Problem(shard=None, what=str(error)),))
     problems = [Problem(shard=None, what=what) for what in store_problems(store)]
+    if is_of_another_plan(store, plan):
+        what = f"{PLAN_FILE} is not the plan its shards were made for: put the right one back"
+        return VerifyReport((*problems, Problem(shard=None, what=what)))
     for shard in sorted({*range(len(plan.shards)), *committed_shards(store)}):
         found = shard_problems(store, identity, plan, shard)
         problems += [Problem(shard=f"{shard:06d}", what=what) for what in found]
     return VerifyReport(tuple(problems))
+
+
+def is_of_another_plan(store: Path, plan: Plan) -> bool:
+    """Whether there are usable commit records, and none of them was made for this plan."""
+    found = False
+    for shard in committed_shards(store):
+        with suppress(StoreError):  # a damaged record is reported with its shard
+            if read_commit(store, shard).plan == plan.hash:
+                return False
+            found = True
+    return found
 
 
 def store_problems(store: Path) -> list[str]:

@@ -73,3 +73,17 @@ def test_repair_drops_the_damaged_and_they_are_made_again(
     assert repair(path)[1] == ()
     convert(build(tmp_path / "other", videos), path, form)
     assert contents(path) == whole
+
+
+@pytest.mark.parametrize("kind", ["edited", "cut"])
+def test_repair_drops_nothing_because_of_the_plan(store_path: Path, kind: str) -> None:
+    plan = store_path / "plan.json"
+    whole = plan.read_bytes()
+    plan.write_bytes(whole.replace(b"clips/03", b"clips/33") if kind == "edited" else whole[:40])
+    before = contents(store_path)
+    report, dropped = repair(store_path)
+    assert not report.ok
+    assert dropped == ()
+    assert contents(store_path) == before
+    plan.write_bytes(whole)
+    assert verify(store_path).ok

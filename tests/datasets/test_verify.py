@@ -74,3 +74,25 @@ def test_a_swapped_shard_is_found(store_path: Path) -> None:
     other.rename(one)
     (store_path / "shards" / "x").rename(other)
     assert {problem.shard for problem in verify(store_path).problems} == {"000000", "000001"}
+
+
+def test_a_plan_of_other_videos_is_at_fault_itself(store_path: Path) -> None:
+    TokenStore.open(store_path)
+    plan = store_path / "plan.json"
+    plan.write_bytes(plan.read_bytes().replace(b"clips/03", b"clips/33"))
+    (store_path / "commits/000001.json").write_bytes(b"{}")
+    (problem,) = verify(store_path).problems
+    assert problem.shard is None
+    assert "plan.json is not the plan its shards were made for" in problem.what
+
+
+def test_records_made_for_another_plan_are_at_fault_where_some_agree(
+    tmp_path: Path, store_path: Path, videos: Videos
+) -> None:
+    other = build(tmp_path / "other", videos, videos_per_shard=5)
+    for shard in (0, 1):
+        name = f"commits/00000{shard}.json"
+        (store_path / name).write_bytes((other / name).read_bytes())
+    found = {(problem.shard, problem.what) for problem in verify(store_path).problems}
+    assert {shard for shard, _ in found} == {"000000", "000001"}
+    assert ("000000", "made for another plan than plan.json") in found
