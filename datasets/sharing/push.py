@@ -22,6 +22,8 @@ from ..format.files import (
 )
 from ..format.identity import StoreIdentity, read_identity
 from ..format.index import load_index
+from ..format.plan import read_plan
+from ..verify import record_problems, tokenizer_problems
 from .destination import open_destination
 
 READERS = 4
@@ -43,7 +45,8 @@ class Push:
         shards: Numbers of the committed shards.
 
     Raises:
-        StoreError: nothing is committed, or the place holds other files or another store.
+        StoreError: nothing is committed, the store's plan, tokenizer or a commit record is damaged
+            or another store's, or the place holds other files or another store.
     """
 
     def __init__(self, store: str | Path, url: str, *, read_back: bool = True) -> None:
@@ -52,6 +55,7 @@ class Push:
         self.shards = committed_shards(self.store)
         if not self.shards:
             raise StoreError(f"{self.store} has no committed shards yet: there is nothing to push")
+        check_documents(self.store, self.identity, self.shards)
         self.url = url
         self.read_back = read_back
         self.destination = open_destination(url)
@@ -144,6 +148,16 @@ class Push:
         for name, size in self.there.items():
             if found.get(name) != size:
                 raise StoreError(f"{name} did not arrive whole at {self.url}: push again")
+
+
+def check_documents(store: Path, identity: StoreIdentity, shards: Iterable[int]) -> None:
+    """Raise StoreError unless a store's plan, tokenizer and commit records are of one another."""
+    plan = read_plan(store)
+    for problem in tokenizer_problems(store / TOKENIZER_FOLDER):
+        raise StoreError(f"{store}: {problem}")
+    for shard in shards:
+        for problem in record_problems(read_commit(store, shard), identity, plan):
+            raise StoreError(f"{store}: shard {shard:06d}: {problem}")
 
 
 def check_destination(

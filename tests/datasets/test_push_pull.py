@@ -220,6 +220,28 @@ def test_damaged_documents_are_not_taken(
         shutil.rmtree(tmp_path / "copy", ignore_errors=True)
 
 
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("tokenizer/config.json", "tokenizer/config.json does not match its sha256"),
+        ("plan.json", "plan.json: .*|shard 000000: (made for another plan|its videos)"),
+        ("commits/000002.json", "commit record of shard 000002 is not usable"),
+    ],
+)
+def test_damaged_documents_are_not_sent(
+    tmp_path: Path, store_path: Path, name: str, says: str
+) -> None:
+    push(store_path, tmp_path / "shared")
+    before, whole = content(tmp_path / "shared"), (store_path / name).read_bytes()
+    for wrong in (whole[:-9], whole.replace(b"clips", b"chips").replace(b"toy", b"boy")):
+        (store_path / name).write_bytes(wrong)
+        for place in ("shared", "new"):
+            with pytest.raises(StoreError, match=says):
+                push(store_path, tmp_path / place)
+    assert content(tmp_path / "shared") == before
+    assert not content(tmp_path / "new")
+
+
 def test_a_damaged_copy_is_mended_by_pulling_again(tmp_path: Path, store_path: Path) -> None:
     pull(store_path, tmp_path / "copy")
     damage(next((tmp_path / "copy/shards/000001.zarr").rglob("c.*")))
