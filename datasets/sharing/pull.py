@@ -1,6 +1,5 @@
 """Fetching a token store from somewhere else: only what is missing moves, hashed as it arrives."""
 
-import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +17,7 @@ from ..format.files import (
     PLAN_FILE,
     SHARDS_FOLDER,
     TOKENIZER_FOLDER,
+    move_into_place,
     remove,
     remove_dead_leftovers,
     sync_tree,
@@ -26,7 +26,7 @@ from ..format.files import (
 )
 from ..format.identity import read_identity
 from ..format.index import load_index
-from ..format.plan import Plan
+from ..format.plan import read_plan
 from ..verify import record_problems, tokenizer_problems
 from .arrival import is_here, receive_shard, sole_writer
 
@@ -55,8 +55,8 @@ class Pull:
         self.source = open_files(url)
         self.store = Path(out)
         self.identity = read_identity(self.source)
-        self.plan_bytes = read_whole(self.source, PLAN_FILE)
-        self.plan = Plan.from_dict(json.loads(self.plan_bytes))
+        self.plan = read_plan(self.source)
+        self.plan_bytes = self.plan.to_bytes()
         self.shards = committed_shards(self.source)
         if (self.store / IDENTITY_FILE).exists():
             check_same(self.store, self.identity, self.plan)
@@ -69,6 +69,12 @@ class Pull:
         plan = self.store / PLAN_FILE
         if plan.exists() and plan.read_bytes() != self.plan_bytes and committed_shards(self.store):
             raise StoreError(f"{self.store} holds parts of another store: choose another folder")
+        travels = CHECKSUMS_FILE in self.source.sizes(TOKENIZER_FOLDER)
+        if (self.store / TOKENIZER_FOLDER).exists() and not travels:
+            raise StoreError(
+                f"{self.store} holds a tokenizer, {self.source.location} none: "
+                "choose another folder"
+            )
 
     def run(self, on_shard: Callable[[], object] = lambda: None) -> dict[str, Any]:
         """Fetch what is missing.
@@ -99,7 +105,7 @@ class Pull:
         """Fetch the tokenizer's files, when they travel with the store, and check them."""
         final = self.store / TOKENIZER_FOLDER
         names = self.source.sizes(TOKENIZER_FOLDER)
-        if final.exists() or CHECKSUMS_FILE not in names:
+        if CHECKSUMS_FILE not in names or self.has_tokenizer():
             return
         folder = temporary_path(final)
         try:
@@ -108,9 +114,18 @@ class Pull:
             for problem in tokenizer_problems(folder):
                 raise StoreError(f"{self.source.location}: {problem}")
             sync_tree(folder)
-            folder.replace(final)
+            move_into_place(folder, final)
         finally:
             remove(folder)
+
+    def has_tokenizer(self) -> bool:
+        """Whether the tokenizer's files are here, whole and those of the source."""
+        folder = self.store / TOKENIZER_FOLDER
+        checksums = folder / CHECKSUMS_FILE
+        if not checksums.is_file() or tokenizer_problems(folder):
+            return False
+        theirs = read_whole(self.source, f"{TOKENIZER_FOLDER}/{CHECKSUMS_FILE}")
+        return checksums.read_bytes() == theirs
 
     def fetch_shards(self, on_shard: Callable[[], object]) -> list[int]:
         """Fetch what is missing of the shards, several at a time; returns the size of each."""

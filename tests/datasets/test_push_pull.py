@@ -13,9 +13,10 @@ import pytest
 from sample_stores import Videos, build, make_videos
 from vimpac.datasets import Pull, Push, StoreError, TokenStore, read_commit, verify, write_card
 from vimpac.datasets.format.commit import write_commit
-from vimpac.datasets.format.files import files_below
+from vimpac.datasets.format.files import file_sha256, files_below
 from vimpac.datasets.sharing import arrival
 from vimpac.datasets.sharing.destination import FolderDestination
+from vimpac.datasets.verify import tokenizer_problems
 
 FORMS = ("zarr", "webdataset")
 
@@ -249,6 +250,40 @@ def test_a_damaged_copy_is_mended_by_pulling_again(tmp_path: Path, store_path: P
     again = pull(store_path, tmp_path / "copy")
     assert (again["fetched"], again["skipped"]) == (1, 2)
     assert verify(tmp_path / "copy").ok
+
+
+@pytest.mark.parametrize("kind", ["damaged", "of another store"])
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_wrong_tokenizer_is_replaced_by_pulling(
+    tmp_path: Path, store_path: Path, kind: str, begun: bool
+) -> None:
+    copy = tmp_path / "copy"
+    pull(store_path, copy)
+    if begun:
+        (copy / "vimpac.json").unlink()
+    (copy / "tokenizer/config.json").write_text('{"kind": "another"}')
+    if kind == "of another store":
+        sha256 = file_sha256(copy / "tokenizer/config.json")
+        (copy / "tokenizer/SHA256SUMS").write_text(f"{sha256}  config.json\n")
+        assert tokenizer_problems(copy / "tokenizer") == []
+    pull(store_path, copy)
+    assert content(copy) == content(store_path)
+
+
+def test_a_tokenizer_is_not_kept_where_the_source_has_none(
+    tmp_path: Path, store_path: Path
+) -> None:
+    shutil.copytree(store_path / "tokenizer", tmp_path / "copy/tokenizer")
+    shutil.rmtree(store_path / "tokenizer")
+    with pytest.raises(StoreError, match=r"copy holds a tokenizer, .*tokens none"):
+        pull(store_path, tmp_path / "copy")
+
+
+def test_a_truncated_plan_is_not_taken(tmp_path: Path, store_path: Path) -> None:
+    plan = store_path / "plan.json"
+    plan.write_bytes(plan.read_bytes()[:-9])
+    with pytest.raises(StoreError, match=r"tokens: plan.json: .*JSON"):
+        pull(store_path, tmp_path / "copy")
 
 
 def test_names_that_lead_out_of_the_store_are_refused(tmp_path: Path, store_path: Path) -> None:

@@ -101,6 +101,7 @@ def test_tables_and_progress_keep_apart(stores: Path, run: Run) -> None:
         ("push ours other", "holds another store"),
         ("pull none --out copy", "not a token store"),
         ("pull ours --out other", "made with other options"),
+        ("preview ours --tokenizer default", "of toy (ffffffffffff), not of default ("),
         ("card none", "not a token store"),
         ("card ours --published soon", "a date as 2026-01-31"),
         ("import none --out x --tokenizer t --vocabulary 9 --fps 2 --size 128", "neither an LMDB"),

@@ -27,9 +27,11 @@ def preview(
     """Draw stored videos from their tokens alone."""
     opened = TokenStore.open(store)
     loaded = load_tokenizer(tokenizer or opened.tokenizer_folder, trust=trust)
-    if loaded.fingerprint != opened.identity.tokenizer.fingerprint:
+    made_by = opened.identity.tokenizer
+    if loaded.fingerprint != made_by.fingerprint:
         raise StoreError(
-            f"{store} holds tokens of {opened.identity.tokenizer.name}, not of {loaded.name}: "
+            f"{store} holds tokens of {made_by.name} ({made_by.fingerprint[:12]}), not of "
+            f"{loaded.name} ({loaded.fingerprint[:12]}): "
             "give the tokenizer that made them with --tokenizer"
         )
     keys = video or [opened.keys[place] for place in spread(len(opened), min(4, len(opened)))]
