@@ -13,6 +13,7 @@ from .format.plan import read_plan
 from .shards.contents import videos_of
 from .shards.writer import ShardWriter
 from .store import TokenStore
+from .verify import tokenizer_problems
 
 
 def convert(
@@ -30,11 +31,13 @@ def convert(
         on_shard: Told how many shards are done, of how many.
 
     Raises:
-        StoreError: no store at `source`, another one at `out`, or a shard that does not hold what
-            its commit record says.
+        StoreError: no store at `source`, another one at `out`, a damaged tokenizer, or a shard
+            that does not hold what its commit record says.
     """
     store, target = TokenStore.open(source), Path(out)
     tokenizer = store.tokenizer_folder
+    for problem in tokenizer_problems(tokenizer):
+        raise StoreError(f"{store.path}: {problem}")
 
     def tokenizer_files(folder: Path) -> None:
         ignored = shutil.ignore_patterns(CHECKSUMS_FILE)
@@ -43,11 +46,24 @@ def convert(
     travels = tokenizer_files if tokenizer.is_dir() else None
     create_store(target, store.identity, read_plan(store.files), travels, form)
     for place, shard in enumerate(store.index.shards.tolist()):
-        if not committed(target, shard):
-            convert_shard(store, place, read_commit(store.files, shard), target)
+        record = read_commit(store.files, shard)
+        if not is_converted(record, target):
+            convert_shard(store, place, record, target)
         on_shard(place + 1, len(store.index.shards))
     load_index(target)
     return TokenStore.open(target)
+
+
+def is_converted(record: CommitRecord, target: Path) -> bool:
+    """Whether the target has a shard, whole and with what its record at the source says."""
+    if not committed(target, record.shard):
+        return False
+    made = read_commit(target, record.shard)
+    return (made.keys, made.digests, made.failures) == (
+        record.keys,
+        record.digests,
+        record.failures,
+    )
 
 
 def convert_shard(store: TokenStore, place: int, record: CommitRecord, target: Path) -> None:

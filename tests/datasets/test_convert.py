@@ -5,8 +5,19 @@ from pathlib import Path
 
 import pytest
 from sample_stores import FAILED, Videos, build, make_full_videos
-from vimpac.datasets import StoreError, TokenStore, convert, failures, repair, verify
+from vimpac.datasets import (
+    ShardWriter,
+    SourceInfo,
+    StoreError,
+    TokenStore,
+    commit_shard,
+    convert,
+    failures,
+    repair,
+    verify,
+)
 from vimpac.datasets.format.files import files_below
+from vimpac.datasets.format.plan import read_plan
 
 
 def contents(path: Path) -> dict[str, bytes]:
@@ -50,6 +61,31 @@ def test_damaged_stores_are_not_converted(store_path: Path, tmp_path: Path) -> N
         convert(store_path, tmp_path / "tars", "webdataset")
     with pytest.raises(StoreError, match="one of zarr, webdataset"):
         convert(store_path, tmp_path / "other", "parquet")
+
+
+def test_a_damaged_tokenizer_is_not_converted(store_path: Path, tmp_path: Path) -> None:
+    (store_path / "tokenizer/config.json").write_text("")
+    with pytest.raises(StoreError, match=r"tokens: tokenizer/config.json does not match"):
+        convert(store_path, tmp_path / "tars", "webdataset")
+    assert not (tmp_path / "tars").exists()
+
+
+def test_a_shard_made_again_is_converted_again(
+    store_path: Path, tmp_path: Path, videos: Videos
+) -> None:
+    out = tmp_path / "tars"
+    convert(store_path, out, "webdataset")
+    plan = read_plan(store_path)
+    with ShardWriter(store_path, 1) as writer:
+        for item in plan.shards[1]:
+            writer.add(item.key, videos[item.key], SourceInfo())
+        commit_shard(store_path, 1, writer.finish())
+    others = [(out / f"shards/00000{shard}.tar").stat().st_mtime_ns for shard in (0, 2)]
+    again = convert(store_path, out, "webdataset")
+    assert failures(out) == []
+    assert again.index.logical_hash == TokenStore.open(store_path).index.logical_hash
+    assert [(out / f"shards/00000{n}.tar").stat().st_mtime_ns for n in (0, 2)] == others
+    assert verify(out).ok
 
 
 @pytest.mark.parametrize("form", ["zarr", "webdataset"])
