@@ -25,7 +25,7 @@ from .shards.layout import Codes, ShardLayout
 from .summary import summarize
 
 OPEN_ARRAYS = 512
-"""Arrays held open at once, each a file or two."""
+"""Arrays that the shards held open have in all, each a file or two."""
 
 
 class TokenStore:
@@ -209,13 +209,21 @@ class TokenStore:
     def shard(self, place: int) -> ShardReader:
         """The shard at a place of the index, opened; raises StoreError when it cannot be."""
         shard = self._open.get(place)
-        if shard is None:
-            shard = self._open[place] = open_shard(
-                self.files, int(self.index.shards[place]), self._layout(place)
-            )
-            if len(self._open) > max(1, OPEN_ARRAYS // len(self.identity.views)):
-                self._open.popitem(last=False)
+        if shard is not None:
+            self._open.move_to_end(place)
+            return shard
+        shard = self._open[place] = open_shard(
+            self.files, int(self.index.shards[place]), self._layout(place)
+        )
+        self._close_unused()
         return shard
+
+    def _close_unused(self) -> None:
+        """Close the shards not used for longest while more arrays than `OPEN_ARRAYS` are open."""
+        arrays = sum(len(shard.layout.arrays) for shard in self._open.values())
+        while arrays > OPEN_ARRAYS and len(self._open) > 1:
+            _, closed = self._open.popitem(last=False)
+            arrays -= len(closed.layout.arrays)
 
     def _layout(self, place: int) -> ShardLayout:
         """What the shard at a place of the index must hold."""

@@ -1,10 +1,12 @@
 """Writing and reading stores."""
 
+import gc
 import json
 import pickle
 import re
 import subprocess
 import sys
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -164,6 +166,20 @@ def test_several_views_are_stored_side_by_side(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no view 'left'"):
         store.codes(0, "left")
     assert verify(tmp_path).ok
+
+
+@pytest.mark.parametrize(("arrays", "kept"), [(4, {0, 2}), (3, {2}), (1, {2})])
+def test_shards_are_closed_by_the_arrays_they_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arrays: int, kept: set[int]
+) -> None:
+    store = TokenStore.open(build(tmp_path / "full", make_full_videos(10), views=("full",)))
+    assert len(store.shard(0).layout.arrays) == 2
+    monkeypatch.setattr("vimpac.datasets.store.OPEN_ARRAYS", arrays)
+    opened = {place: weakref.ref(store.shard(place)) for place in (0, 1)}
+    store.shard(0)
+    opened[2] = weakref.ref(store.shard(2))
+    gc.collect()
+    assert {place for place, shard in opened.items() if shard() is not None} == kept
 
 
 def test_long_arrays_span_several_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
