@@ -96,13 +96,15 @@ class RemoteFile:
     def __init__(self, system: Any, path: str) -> None:
         self.system = system
         self.path = path
-        self.size = int(system.size(path))
+        self.size = size_of(system, path)
 
     def read(self, start: int, length: int) -> bytes:
         """Exactly `length` bytes from `start`; raises StoreError when the file is shorter."""
         check_range(self.path, self.size, start, length)
         with told_in_one_line(f"{self.path} cannot be read"):
             content = bytes(self.system.cat_file(self.path, start=start, end=start + length))
+        if len(content) == self.size:  # of all, where a web server knows no ranges
+            content = content[start : start + length]
         if len(content) != length:
             raise StoreError(f"{self.path} ends before byte {start + length}")
         return content
@@ -169,8 +171,11 @@ class RemoteFiles:
                 found = self.system.ls(f"{self.root.rstrip('/')}/{folder}", detail=True)
             except FileNotFoundError:
                 return {}
-        files = (entry for entry in found if entry["type"] == "file")
-        return {entry["name"].rstrip("/").rsplit("/", 1)[-1]: entry["size"] for entry in files}
+            sizes = {entry["name"]: entry["size"] for entry in found if entry["type"] == "file"}
+            for name, size in sizes.items():
+                if size is None:  # web servers list names alone
+                    sizes[name] = size_of(self.system, name)
+        return {name.rstrip("/").rsplit("/", 1)[-1]: size for name, size in sizes.items()}
 
 
 def open_files(place: str | Place) -> StoreFiles:
@@ -197,6 +202,14 @@ def read_whole(place: Place, name: str, largest: int = LARGEST_DOCUMENT) -> byte
     if file.size > largest:
         raise StoreError(f"{name} of {file.size} bytes is larger than the {largest} it may have")
     return file.read(0, file.size)
+
+
+def size_of(system: Any, path: str) -> int:
+    """Bytes of a remote file; raises StoreError when its file system cannot tell."""
+    size = system.size(path)
+    if size is None:
+        raise StoreError(f"{path} cannot be read: its server does not tell its size")
+    return int(size)
 
 
 def check_range(name: str, size: int, start: int, length: int) -> None:

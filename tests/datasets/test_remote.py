@@ -2,13 +2,17 @@
 
 import pickle
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import fsspec
 import numpy as np
 import pytest
 from sample_stores import Videos, build
-from vimpac.datasets import ClipLoader, RandomClips, StoreError, TokenStore
+from vimpac.datasets import ClipLoader, RandomClips, StoreError, TokenStore, measure_entropy
+from vimpac.datasets.format.access import open_files
 from vimpac.datasets.format.files import files_below
 
 URL = "memory://remote/tokens"
@@ -70,6 +74,44 @@ def test_the_cache_is_used_as_long_as_the_store_is_the_same(
     upload(local)
     assert np.array_equal(TokenStore.open(URL, cache=cache).codes(0), videos[store.keys[0]])
     assert len(list(cache.iterdir())) == 2
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Python's own server: it lists names without sizes and knows no ranges."""
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Keep still."""
+
+
+@pytest.fixture
+def web(tmp_path: Path, videos: Videos) -> Iterator[str]:
+    """URL of a store in `tokens` on a web server."""
+    TokenStore.open(build(tmp_path / "tokens", videos))
+    answer = partial(Quiet, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), answer) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/tokens"
+        server.shutdown()
+
+
+def test_a_store_is_read_from_a_web_server(web: str, tmp_path: Path, videos: Videos) -> None:
+    store, local = TokenStore.open(web), TokenStore.open(tmp_path / "tokens")
+    assert store.index.signature == local.index.signature
+    for index, key in enumerate(store.keys):
+        assert np.array_equal(store.codes(index), videos[key])
+    assert store.summary() == local.summary()
+    assert measure_entropy(store) == measure_entropy(local)
+
+
+def test_a_file_without_a_size_is_one_clear_line(
+    local: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = [{"name": "/a", "size": None, "type": "file"}]
+    system = type(fsspec.filesystem("memory"))
+    monkeypatch.setattr(system, "ls", lambda *_, **__: listed)
+    monkeypatch.setattr(system, "size", lambda *_: None)
+    with pytest.raises(StoreError, match="/a cannot be read: its server does not tell its size"):
+        open_files(URL).sizes("commits")
 
 
 def test_what_is_not_there_is_one_clear_line() -> None:
