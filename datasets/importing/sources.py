@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import StoreError
 from ..format.npy import read_npy
+from ..format.plan import is_text
 
 LARGEST_ARRAY = 2**30
 """Bytes of one video's codes, unpacked: more is refused before anything is unpacked."""
@@ -46,7 +47,10 @@ class NpyFolder:
     def keys(self) -> Iterator[str]:
         """Key of every file."""
         for file in self.path.rglob("*.npy"):
-            yield file.relative_to(self.path).as_posix().removesuffix(".npy")
+            key = file.relative_to(self.path).as_posix().removesuffix(".npy")
+            if not is_text(key):
+                raise StoreError(f"{self.path} has a file whose name is no text: {key!r}")
+            yield key
 
     def codes(self, key: str) -> NDArray[np.integer]:
         """Codes of one file."""

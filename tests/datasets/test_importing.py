@@ -1,6 +1,7 @@
 """Codes extracted elsewhere become a store like any other; what does not fit is told, not taken."""
 
 import io
+import os
 import zipfile
 from pathlib import Path
 
@@ -173,6 +174,14 @@ def test_nothing_usable_is_a_mistake(tmp_path: Path) -> None:
     source = open_source(write_lmdb(tmp_path / "lmdb", {"a": b"garbage"}))
     with pytest.raises(StoreError, match="none of the 1 videos could be imported: a: it is no"):
         run_import(plan_import({"center": source}, make_identity()), tmp_path / "tokens")
+
+
+def test_names_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    name = os.fsencode(tmp_path) + b"/caf\xe9.npy"
+    with open(name, "wb") as file:
+        np.save(file, np.zeros((1, 4, 4), np.int16))
+    with pytest.raises(StoreError, match=r"name is no text: 'caf\\udce9'"):
+        plan_import({"center": open_source(tmp_path)}, make_identity())
 
 
 def test_what_is_stated_stands_for_the_fingerprint() -> None:
