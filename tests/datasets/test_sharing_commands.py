@@ -123,3 +123,16 @@ def test_a_mistake_is_one_line(stores: Path, run: Run, command: str, says: str) 
     (line,) = [line for line in err.splitlines() if not line.startswith("import ")]
     assert line.startswith("vimpac: ")
     assert says in line
+
+
+@pytest.mark.parametrize(("words", "says"), [([], "--trust"), (["--trust"], "encoder.jit: ")])
+def test_an_import_runs_torchscript_only_where_it_is_trusted(
+    stores: Path, run: Run, words: list[str], says: str
+) -> None:
+    (stores / "cosmos").mkdir()
+    (stores / "cosmos/encoder.jit").write_bytes(b"no TorchScript")
+    command = "import lmdb --out x --weights cosmos:cosmos --fps 2 --size 128"
+    code, out, err = run("tokens", *command.split(), *words)
+    assert (code, out) == (2, "")
+    assert says in err
+    assert ("say so with --trust" in err) == (not words)

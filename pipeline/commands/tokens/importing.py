@@ -17,7 +17,7 @@ from ....datasets import (
 from ....tokenizer import load_tokenizer
 from ...console import emit, note
 from ...errors import PipelineError
-from ..options import Json
+from ..options import Json, Trust
 from .shown import shards_shown
 
 
@@ -39,13 +39,14 @@ def import_codes(
         Path | None, typer.Option(help="The list of labels to write; OUT-labels.txt.")
     ] = None,
     form: Annotated[str, typer.Option("--format", help="zarr or webdataset.")] = "zarr",
+    trust: Trust = False,
     json: Json = False,
 ) -> None:
     """Make a store of codes extracted elsewhere. Their labels go into a list beside it."""
     if weights is None:
         made_by, files = stated_tokenizer(tokenizer, vocabulary, compression), None
     else:
-        made_by, files = tokenizer_at_hand(weights)
+        made_by, files = tokenizer_at_hand(weights, trust=trust)
     names = tuple(views.split(","))
     if len(names) != len(sources):
         raise PipelineError(f"{len(sources)} sources for the views {views}: give one for each")
@@ -73,9 +74,11 @@ def stated_tokenizer(
     )
 
 
-def tokenizer_at_hand(weights: str) -> tuple[TokenizerIdentity, Callable[[Path], object]]:
+def tokenizer_at_hand(
+    weights: str, *, trust: bool
+) -> tuple[TokenizerIdentity, Callable[[Path], object]]:
     """A tokenizer that can be loaded, and what writes its files."""
-    loaded = load_tokenizer(weights)
+    loaded = load_tokenizer(weights, trust=trust)
     identity = TokenizerIdentity(
         name=loaded.name,
         fingerprint=loaded.fingerprint,
