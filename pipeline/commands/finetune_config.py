@@ -20,6 +20,8 @@ from ...trainer import (
     pretrained_shape,
     task_recipe,
 )
+from ...trainer.classification.starting import refuse_as_init
+from ...trainer.loop.setup import refuse_other_clips
 from ..errors import PipelineError
 from .training import (
     batch_for,
@@ -92,7 +94,7 @@ def resolve(
             out of range.
     """
     if "config" in given:
-        fields = as_before(config_of(given["config"]), store, given).to_dict()
+        fields = as_before(given["config"], store, init, given).to_dict()
     else:
         fields = from_recipe(store, labels, split, init, given, distributed).to_dict()
     fields |= {
@@ -178,24 +180,35 @@ def find_init(given: str | None) -> Run | None:
     return Run(path)
 
 
-def as_before(config: FinetuneConfig, store: TokenStore, given: Options) -> FinetuneConfig:
-    """An earlier run's configuration, once the store and the options are known to fit it.
+def as_before(path: Path, store: TokenStore, init: Run | None, given: Options) -> FinetuneConfig:
+    """An earlier run's configuration, once store, weights and options are known to fit it.
 
     Raises:
-        TrainingError: an option that it decides was given, or the store has another grid.
+        TrainingError: an option that it decides was given, the store's clips are not what its
+            clips were, or `init` is no pre-training run on such tokens.
     """
     if decided := [name for name in DECIDED if name in given]:
         raise TrainingError(f"--config decides the clips and epochs: leave out --{decided[0]}")
-    if tuple(config.model.grid) != tuple(store.identity.grid()):
-        raise TrainingError(
-            f"{given['config']} is of a grid of {config.model.grid} tokens, {store.path} has "
-            f"{store.identity.grid()}: give a store of the same --size"
-        )
+    config = config_of(path)
+    refuse_other_clips(path, recorded_fields(path), store)
+    if init is not None:
+        refuse_as_init(init, store)
     return config
 
 
 def config_of(path: Path) -> FinetuneConfig:
     """The configuration of an earlier fine-tuning run.
+
+    Raises:
+        TrainingError: the file is not one of a fine-tuning run, or values are out of range.
+    """
+    fields = recorded_fields(path)
+    settings = {name: value for name, value in fields.items() if name not in RECORDED}
+    return FinetuneConfig.from_dict(settings)
+
+
+def recorded_fields(path: Path) -> dict[str, Any]:
+    """All that a fine-tuning run's configuration holds but its kind.
 
     Raises:
         TrainingError: the file is not one of a fine-tuning run.
@@ -207,8 +220,7 @@ def config_of(path: Path) -> FinetuneConfig:
         raise TrainingError(f"{path} is not a run's configuration ({error})") from None
     if kind != "finetune":
         raise TrainingError(f"{path} is of a {kind} run, not of a fine-tuning run")
-    settings = {name: value for name, value in fields.items() if name not in RECORDED}
-    return FinetuneConfig.from_dict(settings)
+    return fields
 
 
 def all_found(*looks: Callable[[], Any]) -> list[Any]:

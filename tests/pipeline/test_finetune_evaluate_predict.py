@@ -89,6 +89,24 @@ def test_a_csv_file_with_splits_and_the_same_run_again(own, tmp_path, vimpac):
     assert configs[0]["optimizer"]["layer_decay"] == 0.75
 
 
+def test_a_configuration_runs_again_on_the_tokens_it_was_made_for(own, tmp_path, vimpac):
+    """And from a pre-training run on such tokens."""
+    rows = [f"clips/{n},{own[f'clips/{n}']}" for n in range(12)]
+    (tmp_path / "own.csv").write_text("\n".join(["path,label", *rows]))
+    assert vimpac("finetune", "--labels", "own.csv", "--steps", 1, "--batch-size", 2).code == 0
+    config = Path("runs/labels/config.json")
+    again = ["finetune", "--config", config, "--out", "runs/again"]
+    build_store(tmp_path / "other", own, tokenizer="0")
+    assert "whose codes differ" in one_line(vimpac(*again, "--tokens", "other"))
+    build_store(tmp_path / "faster", own, fps=4.0)
+    assert "same --fps" in one_line(vimpac(*again, "--tokens", "faster"))
+    assert "is a finetune run" in one_line(vimpac(*again, "--init", "runs/labels"))
+    words = ["pretrain", "other", "--preset", "debug", "--steps", 1, "--batch-size", 2]
+    assert vimpac(*words, "--out", "runs/other").code == 0
+    assert "whose codes differ" in one_line(vimpac(*again, "--init", "runs/other"))
+    assert not Path("runs/again").exists()
+
+
 def test_features_tell_classes_with_nothing_finetuned(own, tmp_path, vimpac):
     rows = [f"clips/{n},{own[f'clips/{n}']},{'val' if n > 7 else 'train'}" for n in range(12)]
     (tmp_path / "own.csv").write_text("\n".join(["path,label,split", *rows]))

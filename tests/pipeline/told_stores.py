@@ -15,11 +15,11 @@ from vimpac.datasets import (
 VOCABULARY = 12
 
 
-def build_store(path, classes, *, fps=2.0, views=("center",), grid=(2, 2), frames=24):
+def build_store(path, classes, *, fps=2.0, views=("center",), grid=(2, 2), frames=24, tokenizer="f"):
     """Videos by key whose codes tell their class: most of them are the number of the class."""
     identity = StoreIdentity(
         tokenizer=TokenizerIdentity(
-            name="toy", fingerprint="f" * 64, vocabulary=VOCABULARY, compression=8
+            name="toy", fingerprint=tokenizer * 64, vocabulary=VOCABULARY, compression=8
         ),
         fps=fps,
         size=8 * grid[0],

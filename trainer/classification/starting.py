@@ -28,11 +28,7 @@ def pretrained_shape(
         TrainingError: not a pre-training run, made on tokens of another tokenizer, or on clips of
             another shape that are not asked for.
     """
-    if init.config["kind"] != "pretrain":
-        raise TrainingError(
-            f"{init.path} is a {init.config['kind']} run; --init takes a pre-training run"
-        )
-    refuse_other_tokens(init, store)
+    refuse_as_init(init, store)
     before = ModelConfig.from_dict(init.config["model"])
     after = replace(before, frames=frames or before.frames, grid=store.identity.grid())
     if after != before and not interpolate:
@@ -42,6 +38,14 @@ def pretrained_shape(
             "leave out --frames"
         )
     return after
+
+
+def refuse_as_init(init: Run, store: TokenStore) -> None:
+    """Raise TrainingError unless it is a pre-training run on tokens of the store's tokenizer."""
+    kind = init.config["kind"]
+    if kind != "pretrain":
+        raise TrainingError(f"{init.path} is a {kind} run; --init takes a pre-training run")
+    refuse_other_tokens(init.path, init.config, store)
 
 
 def _shape(model: ModelConfig) -> str:

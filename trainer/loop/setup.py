@@ -82,15 +82,21 @@ def _prepare(run: Run, config: dict[str, Any], store: TokenStore, resume: bool) 
     write_text(run.path / CONFIG, json.dumps(resolved, indent=2) + "\n")
 
 
-def refuse_other_tokens(run: Run, store: TokenStore) -> None:
-    """Raise TrainingError unless the store's codes mean what they did in the run."""
-    tokens = run.config["tokens"]
+def refuse_other_tokens(origin: Path, config: Mapping[str, Any], store: TokenStore) -> None:
+    """Raise TrainingError unless the store's codes mean what they did in a run.
+
+    Args:
+        origin: the run, or its configuration's file, for the message.
+        config: the run's configuration.
+        store: tokens.
+    """
+    tokens = config.get("tokens")
     if tokens is None:
         raise TrainingError(
-            f"{run.path} does not say which tokenizer its weights read: import them again, naming "
+            f"{origin} does not say which tokenizer its weights read: import them again, naming "
             "a store of that tokenizer with --tokens"
         )
-    refuse_other_tokenizer(run.path, tokens["tokenizer"], store)
+    refuse_other_tokenizer(origin, tokens["tokenizer"], store)
 
 
 def refuse_other_tokenizer(origin: Path, before: Mapping[str, Any], store: TokenStore) -> None:
@@ -104,27 +110,32 @@ def refuse_other_tokenizer(origin: Path, before: Mapping[str, Any], store: Token
         )
 
 
-def refuse_other_grid(run: Run, store: TokenStore) -> None:
-    """Raise TrainingError unless the store's frames have as many tokens as the run's."""
-    before, now = run.config["model"]["grid"], store.identity.grid()
+def refuse_other_grid(origin: Path, config: Mapping[str, Any], store: TokenStore) -> None:
+    """Raise TrainingError unless the store's frames have as many tokens as a run's."""
+    before, now = config["model"]["grid"], store.identity.grid()
     if tuple(before) != tuple(now):
         raise TrainingError(
-            f"{run.path} was trained on a grid of {before[0]} x {before[1]} tokens, the store "
+            f"{origin} was trained on a grid of {before[0]} x {before[1]} tokens, the store "
             f"{store.path} has {now[0]} x {now[1]}: tokenize at the same --size"
         )
 
 
 def refuse_other_store(run: Run, store: TokenStore) -> None:
-    """Raise TrainingError unless clips of the store are what the run's clips were.
+    """Raise TrainingError unless clips of the store are what the run's clips were."""
+    refuse_other_clips(run.path, run.config, store)
+
+
+def refuse_other_clips(origin: Path, config: Mapping[str, Any], store: TokenStore) -> None:
+    """Raise TrainingError unless clips of the store are what the clips of a configuration were.
 
     That is: of the same tokenizer, as many tokens a frame, as many frames a second.
     """
-    refuse_other_tokens(run, store)
-    refuse_other_grid(run, store)
-    before, now = run.config["tokens"]["fps"], store.identity.fps
+    refuse_other_tokens(origin, config, store)
+    refuse_other_grid(origin, config, store)
+    before, now = config["tokens"]["fps"], store.identity.fps
     if before != now:
         raise TrainingError(
-            f"{run.path} was trained on {before:g} stored frames a second, the store {store.path} "
+            f"{origin} was trained on {before:g} stored frames a second, the store {store.path} "
             f"has {now:g}: tokenize at the same --fps"
         )
 
