@@ -44,10 +44,22 @@ def configured(**loop: object) -> PretrainConfig:
     return replace(CONFIG, loop=replace(CONFIG.loop, **loop))
 
 
+def tokens_alone(**loop: object) -> PretrainConfig:
+    return replace(configured(**loop), contrastive_weight=0.0)
+
+
 def train_every_way(distributed: Distributed, store: Path, runs: Path) -> None:
     for name, loop in WAYS.items():
         pretrain(
             TokenStore.open(store), Run(runs / name), configured(**loop), distributed=distributed
+        )
+    for until, sharding in ((2, "ddp"), (3, "fsdp"), (4, "ddp")):
+        pretrain(
+            TokenStore.open(store),
+            Run(runs / "tokens alone"),
+            tokens_alone(until=until, sharding=sharding),
+            distributed=distributed,
+            resume=True,
         )
     resumed = Run(runs / "resumed")
     for until in (3, STEPS):
@@ -110,6 +122,26 @@ def assert_same_run(run: Run, wanted: Run) -> None:
 @pytest.mark.parametrize("way", [*WAYS, "resumed"])
 def test_two_ranks_train_as_one_process_does(alone, shared, way):
     assert_same_run(Run(shared / way), alone)
+
+
+def test_two_ranks_leave_the_contrastive_loss_out(store, shared, tmp_path):
+    run, wanted = Run(shared / "tokens alone"), Run(tmp_path / "run")
+    pretrain(store, wanted, tokens_alone(until=4))
+    found = [line["loss"] for line in read_metrics(run.path / "metrics.jsonl")]
+    assert found == pytest.approx(
+        [line["loss"] for line in read_metrics(wanted.path / "metrics.jsonl")], rel=1e-4
+    )
+    assert len(found) == 4
+
+
+@pytest.mark.parametrize(("before", "after"), [(1.0, 0.0), (0.0, 1.0)])
+def test_the_contrastive_loss_comes_and_goes_from_one_run_to_the_next(
+    store, tmp_path, before, after
+):
+    first = Run(tmp_path / "first")
+    pretrain(store, first, replace(configured(until=2), contrastive_weight=before))
+    second = replace(configured(until=4), contrastive_weight=after, init=str(first.path))
+    assert pretrain(store, Run(tmp_path / "second"), second).step == 4
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,10 @@ def capture(
 
 
 def restore(state: TrainingState, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Put a state that every rank has read back into model and optimiser."""
+    """Put a state that every rank has read back into model and optimiser.
+
+    Parameters that were not trained before start without moments.
+    """
     options = StateDictOptions(full_state_dict=True)
     weights: Any = state.weights
     set_model_state_dict(model, weights, options=options)
@@ -76,7 +79,10 @@ def restore(state: TrainingState, model: nn.Module, optimizer: torch.optim.Optim
         moments.setdefault(parameter, {})[moment] = value
     groups = get_optimizer_state_dict(model, optimizer)["param_groups"]
     set_optimizer_state_dict(
-        model, optimizer, {"state": moments, "param_groups": groups}, options=options
+        model,
+        optimizer,
+        {"state": moments, "param_groups": groups},
+        options=StateDictOptions(full_state_dict=True, strict=False),
     )
 
 

@@ -58,6 +58,8 @@ def pretrain(
     model = PretrainModel(config.model)
     if config.codebook_embedding:
         embedding_from_codebook(model, codebook)
+    # What no loss reaches must not be waited for where the ranks average gradients.
+    model.contrastive_head.requires_grad_(config.contrastive_weight > 0)
     model.backbone.checkpoint_layers = config.loop.checkpoint_activations
     return train(
         model.to(distributed.device),
