@@ -1,5 +1,6 @@
 """Loaders: batches for training and for evaluation, the same for any number of workers."""
 
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -137,8 +138,22 @@ def evaluation_loader(
 def make_loader(dataset: Dataset[Any], workers: int, **options: Any) -> DataLoader[Any]:
     """A DataLoader whose workers start afresh: forking a process that has threads may hang."""
     if workers:
-        options |= {"multiprocessing_context": "spawn", "persistent_workers": True}
+        options |= {
+            "multiprocessing_context": "spawn",
+            "persistent_workers": True,
+            "worker_init_fn": outlive_signals,
+        }
     return Loader(dataset, num_workers=workers, pin_memory=torch.cuda.is_available(), **options)
+
+
+def outlive_signals(worker: int) -> None:
+    """Leave SIGINT and SIGTERM to the process that reads the batches, which ends its workers.
+
+    A terminal's Ctrl-C and many schedulers signal the whole group, and a loop that means to save
+    before it ends still needs its loader to be whole.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 class Loader(DataLoader[Any]):

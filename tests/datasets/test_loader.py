@@ -1,6 +1,9 @@
 """Batches are a pure function of seed and step: no worker, rank or restart changes them."""
 
 import gc
+import multiprocessing
+import os
+import signal
 from itertools import islice
 from pathlib import Path
 
@@ -147,6 +150,20 @@ def test_ranks_and_restarts_change_nothing(
         for rank in range(world_size)
     ]
     assert_equal(merge(ranks), alone[start_step:])
+
+
+def test_signals_of_the_whole_group_leave_the_workers_at_work(clips: RandomClips) -> None:
+    others = multiprocessing.active_children()
+    batches = iter(ClipLoader(clips, batch_size=4, steps=12, workers=1))
+    read = [next(batches)]
+    (worker,) = set(multiprocessing.active_children()) - set(others)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        os.kill(worker.pid or 0, number)
+    read.extend(batches)
+    assert_equal(read, list(ClipLoader(clips, batch_size=4, steps=12)))
+    del batches
+    worker.join(10)
+    assert not worker.is_alive()
 
 
 def test_chosen_videos_keep_their_labels(clips: RandomClips) -> None:
