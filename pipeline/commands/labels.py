@@ -59,6 +59,18 @@ def label_source(given: Mapping[str, Any]) -> LabelSource | None:
     return replace(source, annotations=str(place))
 
 
+def knn_source(given: Mapping[str, Any]) -> LabelSource | None:
+    """Labels of the task that `pretrain --knn` names; none where it names none.
+
+    Raises:
+        PipelineError: --annotations without --knn.
+        TaskError: an unknown task.
+    """
+    if "knn" not in given and "annotations" in given:
+        raise PipelineError("--annotations needs --knn")
+    return label_source({**given, "task": given.get("knn")})
+
+
 def class_names_of(given: Mapping[str, Any]) -> tuple[str, ...] | None:
     """The class names that the options above tell, in label order; none where they tell none.
 

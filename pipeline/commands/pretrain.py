@@ -10,6 +10,7 @@ from ...tokenizer import load_tokenizer
 from ...trainer import Run, forecast, join
 from ...trainer import pretrain as run_pretrain
 from ..console import emit
+from . import labels as label_options
 from . import options
 from .pretrain_config import resolve
 from .training import RUNS, find_tokens, finish, given_options, training_progress
@@ -46,6 +47,7 @@ def pretrain(
     knn: Annotated[
         str | None, typer.Option(help="Task whose classes nearest neighbours of [CLS] are to tell.")
     ] = None,
+    annotations: label_options.AnnotationsOption = None,
     epochs: options.Epochs = None,
     steps: options.Steps = None,
     until: Annotated[

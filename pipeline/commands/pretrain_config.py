@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ...datasets import LabelSource, TokenStore, select_videos
+from ...datasets import TokenStore
 from ...trainer import (
     Distributed,
     PretrainConfig,
@@ -17,6 +17,8 @@ from ...trainer import (
 )
 from ...trainer.loop.run_folder import CONFIG
 from ...trainer.loop.setup import refuse_other_tokenizer
+from ...trainer.pretraining.run import training_videos
+from .labels import knn_source
 from .training import batch_for, changed, default_preset, loop_for, optimizer_for, steps_for
 
 Options = Mapping[str, Any]
@@ -64,6 +66,8 @@ def resolve(store: TokenStore, given: Options, distributed: Distributed) -> Pret
 
     Raises:
         TrainingError: options that do not go together, or values out of range.
+        StoreError: no video is left to train on.
+        PipelineError: --annotations without --knn.
     """
     bases = [name for name in ("config", "init", "preset") if name in given]
     if len(bases) > 1:
@@ -82,8 +86,8 @@ def resolve(store: TokenStore, given: Options, distributed: Distributed) -> Pret
         base = from_preset(store, given, distributed)
     fields = changed(base.to_dict(), given, PLACES)
     fields["model"]["grid"] = list(store.identity.grid())
-    if "knn" in given:
-        fields["knn"] = asdict(LabelSource(task=given["knn"]))
+    if (labels := knn_source(given)) is not None:
+        fields["knn"] = asdict(labels)
     if "precision" in given or "config" not in given:
         name = given.get("precision", "auto")
         fields["loop"]["precision"] = choose_precision(name, distributed.device)
@@ -94,7 +98,7 @@ def from_preset(store: TokenStore, given: Options, distributed: Distributed) -> 
     """A preset's run, as the paper trains it, in the sizes that the options give."""
     preset = given.get("preset") or default_preset(distributed)
     recipe = recipe_for(preset)
-    kept = select_videos(store.keys, exclude=given.get("exclude"))
+    kept = training_videos(store.keys, given.get("exclude"), given.get("validation"))
     batch = batch_for(given.get("batch_size"), recipe.batch_size, len(kept), distributed)
     epochs = given.get("epochs", recipe.epochs)
     return PretrainConfig(

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from told_stores import build_store
 from vimpac.trainer import Run
 
 SMALL = ("--preset", "debug", "--steps", 3, "--batch-size", 4)
@@ -87,9 +88,42 @@ def test_epochs_beside_a_run_that_decides_them_are_refused(vimpac, store, backbo
     assert not out.exists()
 
 
+def test_epochs_and_batch_count_the_videos_that_are_trained_on(vimpac, store):
+    words = ["pretrain", store, "--preset", "debug", "--validation", "validation/*"]
+    told = vimpac(*words, "--exclude", "unlabelled/*", "--dry-run", "--json").document
+    assert (told["videos"], told["batch_size"]) == (8, 8)
+    assert told["epochs"] == 10
+
+
+def test_neighbours_tell_the_classes_of_a_task_with_label_files(vimpac, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    classes = {f"v_{name}_g0{n}_c01": name for name in ("Dive", "Run") for n in range(4)}
+    build_store(tmp_path / "tokens", classes)
+    words = ["pretrain", "--out", "run", *SMALL, "--knn", "ucf101", "--json"]
+    refused = vimpac(*words)
+    assert refused.code == 2
+    assert "no label files at annotations/ucf101" in refused.err
+    folder = tmp_path / "lists"
+    folder.mkdir()
+    (folder / "classInd.txt").write_text("1 Dive\n2 Run\n")
+    names = [f"{name}/{key}.avi" for key, name in classes.items()]
+    (folder / "trainlist01.txt").write_text(
+        "".join(f"{name} {1 + name.startswith('Run')}\n" for name in names[::2])
+    )
+    (folder / "testlist01.txt").write_text("".join(f"{name}\n" for name in names[1::2]))
+    ended = vimpac(*words, "--annotations", folder)
+    assert 0 <= ended.document["last"]["knn_accuracy"] <= 1
+    assert Run(tmp_path / "run").config["knn"]["annotations"] == str(folder)
+    assert "needs --knn" in vimpac("pretrain", "--annotations", folder).err
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
+        (
+            ("--validation", "train/*", "--exclude", "[uv]*/*", "--dry-run"),
+            "left to train on",
+        ),
         (("--preset", "debug", "--init", "runs/x"), "leave out --preset"),
         (("--config", "nowhere.json"), "nowhere.json"),
         (("--mask", "tube"), "mask kind"),

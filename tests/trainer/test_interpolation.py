@@ -62,6 +62,12 @@ def test_an_unchanged_shape_changes_no_bit_and_moments_stay_positive():
     assert (interpolate_positions(moments, BEFORE, AFTER)[name] >= 0).all()
 
 
+def test_weights_do_not_depend_on_the_dropout():
+    weights = PretrainModel(BEFORE).state_dict()
+    same = interpolate_positions(weights, BEFORE, replace(BEFORE, dropout=0.3))
+    assert all(same[name] is weight for name, weight in weights.items())
+
+
 def test_another_form_is_refused():
     with pytest.raises(TrainingError, match="frames and grid"):
         interpolate_positions({}, BEFORE, replace(AFTER, width=16))

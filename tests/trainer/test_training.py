@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 import torch
 from safetensors.torch import load_file
-from vimpac.datasets import LabelSource
+from vimpac.datasets import LabelSource, StoreError
 from vimpac.trainer import (
     EvaluationConfig,
     FinetuneConfig,
@@ -193,8 +193,25 @@ def test_codebook_embedding_keeps_the_codes_geometry(store, tmp_path):
     rows = weights(run)["backbone.embedding.weight"]
     torch.testing.assert_close(rows[3], rows[7], atol=1e-6, rtol=0)
     assert rows[:12].std() == pytest.approx(0.02, rel=0.3)
+    none = Run(tmp_path / "none")
     with pytest.raises(TrainingError, match="codebook"):
-        pretrain(store, Run(tmp_path / "none"), config, codebook=None)
+        pretrain(store, none, config, codebook=None)
+    assert not none.path.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"validation": "test/*"}, "none of the 32 videos"),
+        ({"validation": "train/*", "exclude": "validation/*"}, "left to train on"),
+        ({"knn": LabelSource(task="ucf101", annotations="nowhere")}, "no label files"),
+    ],
+)
+def test_a_refused_run_leaves_no_folder_in_the_way(store, tmp_path, changes, says):
+    run = Run(tmp_path / "run")
+    with pytest.raises(StoreError, match=says):
+        pretrain(store, run, replace(CONFIG, **changes))
+    assert not run.path.exists()
 
 
 def test_pretraining_learns_to_predict_masked_tokens(store, tmp_path):

@@ -27,12 +27,12 @@ def interpolate_positions(
     Args:
         weights: tensors by parameter name; tables are `(*axes, d)`.
         before: the shape the weights have.
-        after: the same but for `frames` and `grid`.
+        after: the same but for `frames`, `grid` and `dropout`.
 
     Raises:
-        TrainingError: the shapes differ in more than `frames` and `grid`.
+        TrainingError: the shapes differ in more than `frames`, `grid` and `dropout`.
     """
-    if replace(before, frames=after.frames, grid=after.grid) != after:
+    if replace(before, frames=after.frames, grid=after.grid, dropout=after.dropout) != after:
         raise TrainingError("only a model's frames and grid can be interpolated, not its form")
     sizes = (after.frames, *after.grid)
     axes = TABLE_AXES[before.positions]

@@ -31,7 +31,8 @@ def forecast(store: TokenStore, config: PretrainConfig, distributed: Distributed
     """
     with torch.device("meta"):
         model = PretrainModel(config.model)
-    videos, clips = len(training_videos(store, config)), 2 * config.batch_size
+    videos = len(training_videos(store.keys, config.exclude, config.validation))
+    clips = 2 * config.batch_size
     tokens = config.model.frames * math.prod(config.model.grid)
     share = mask_share(config.mask, config.model)
     steps = config.loop.last_step

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...datasets import ClipLoader, RandomClips, TokenStore, select_videos
+from ...datasets import ClipLoader, RandomClips, StoreError, TokenStore, select_videos
 from ..distributed import ALONE, Distributed
 from ..errors import TrainingError
 from ..loop.checkpoint import TrainingState, read_checkpoint
@@ -51,9 +51,10 @@ def pretrain(
     Raises:
         TrainingError: the run exists and is not to be resumed or was made with other settings, or
             the one it goes on with has done all its steps.
+        StoreError: no video is left to train on, or to measure on.
+        TaskError: labels of `knn` are not understood.
     """
     initial = None if config.init is None or run.checkpoints else first_state(config)
-    prepare_run(run, "pretrain", config.to_dict(), store, distributed, resume=resume)
     torch.manual_seed(config.loop.seed)
     model = PretrainModel(config.model)
     if config.codebook_embedding:
@@ -61,34 +62,44 @@ def pretrain(
     # What no loss reaches must not be waited for where the ranks average gradients.
     model.contrastive_head.requires_grad_(config.contrastive_weight > 0)
     model.backbone.checkpoint_layers = config.loop.checkpoint_activations
+    clips, monitor = training_clips(store, config), make_monitor(store, config, distributed)
+    prepare_run(run, "pretrain", config.to_dict(), store, distributed, resume=resume)
     return train(
         model.to(distributed.device),
         model.backbone.layers,
         partial(pretraining_objective, config=config, distributed=distributed),
-        partial(training_batches, store, config, distributed),
+        partial(training_batches, clips, config, distributed),
         run=run,
         loop=config.loop,
         optimizer_config=config.optimizer,
         batch_size=config.batch_size,
         distributed=distributed,
         initial=initial,
-        monitor=make_monitor(store, config, distributed),
+        monitor=monitor,
         on_report=on_report,
     )
 
 
-def training_batches(
-    store: TokenStore, config: PretrainConfig, distributed: Distributed, start: int
-) -> Iterator[Sequence[MaskedClips]]:
-    """This rank's part of every batch from step `start` on, masked, on the device."""
-    drawn = RandomClips(
+def training_clips(store: TokenStore, config: PretrainConfig) -> RandomClips:
+    """Two clips of every video to train on.
+
+    Raises:
+        StoreError: no video is left, or none can be drawn from.
+    """
+    return RandomClips(
         store,
         frames=config.model.frames,
         stride=config.stride,
         seed=config.loop.seed,
         max_distance=config.max_distance,
-        indices=training_videos(store, config),
+        indices=training_videos(store.keys, config.exclude, config.validation),
     )
+
+
+def training_batches(
+    drawn: RandomClips, config: PretrainConfig, distributed: Distributed, start: int
+) -> Iterator[Sequence[MaskedClips]]:
+    """This rank's part of every batch from step `start` on, masked, on the device."""
     loader = ClipLoader(
         drawn,
         batch_size=config.batch_size,
@@ -109,14 +120,22 @@ def training_batches(
     )
 
 
-def training_videos(store: TokenStore, config: PretrainConfig) -> NDArray[np.int64]:
+def training_videos(
+    keys: Sequence[str], exclude: str | None, validation: str | None
+) -> NDArray[np.int64]:
     """Numbers of the videos to train on: neither excluded nor held out.
 
     Raises:
         StoreError: none is left.
     """
-    kept = select_videos(store.keys, exclude=config.exclude)
-    return np.intersect1d(kept, select_videos(store.keys, exclude=config.validation))
+    kept = select_videos(keys, exclude=exclude)
+    left = np.intersect1d(kept, select_videos(keys, exclude=validation))
+    if not len(left):
+        raise StoreError(
+            f"none of the {len(keys)} videos is left to train on: {exclude!r} excludes and "
+            f"{validation!r} holds out all of them"
+        )
+    return left
 
 
 def first_state(config: PretrainConfig) -> TrainingState:
@@ -139,7 +158,7 @@ def state_of(run: Run, model: ModelConfig) -> TrainingState:
     """The newest state of a pre-training run, its tables and their moments as `model` has them.
 
     Raises:
-        TrainingError: it is no pre-training run, or its model differs in more than frames and grid.
+        TrainingError: it is no pre-training run, or its model differs in its form.
     """
     before = run.config
     if before["kind"] != "pretrain":
