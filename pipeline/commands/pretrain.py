@@ -94,7 +94,9 @@ def pretrain(
         store = TokenStore.open(find_tokens(tokens), cache=cache)
         settings = resolve(store, given_options(context), distributed)
         if dry_run:
-            emit(forecast(store, settings, distributed), as_json=json, title="a pre-training run")
+            told = forecast(store, settings, distributed)
+            if distributed.leads:
+                emit(told, as_json=json, title="a pre-training run")
             return
         run = Run(out)
         tokenizer = load_tokenizer(store.tokenizer_folder) if settings.codebook_embedding else None

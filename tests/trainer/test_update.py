@@ -3,8 +3,17 @@
 import pytest
 import torch
 from torch import nn
-from vimpac.trainer import LoopConfig, OptimizerConfig, TrainingError, choose_precision
+from vimpac.trainer import (
+    ALONE,
+    LoopConfig,
+    OptimizerConfig,
+    Run,
+    TrainingError,
+    choose_precision,
+    read_metrics,
+)
 from vimpac.trainer.loop import precision as precisions
+from vimpac.trainer.loop.log import Log
 from vimpac.trainer.loop.optimizer import make_optimizer
 from vimpac.trainer.loop.update import FIRST_SCALE, Update
 
@@ -74,6 +83,20 @@ def test_fp16_lowers_its_scale_where_gradients_overflow_and_goes_on():
     assert resumed.state() == update.state()
 
 
+def test_a_mean_is_over_what_is_finite_and_json_holds_nothing_else(tmp_path):
+    log = Log(Run(tmp_path), 0, LoopConfig(steps=3), ALONE, None)
+    for norm in (float("inf"), 2.0, 4.0):
+        log.add(1, {"loss": torch.tensor(norm / norm), "gradient_norm": torch.tensor(norm)})
+    log.report(3, validation_token_loss=float("nan"))
+    log.add(1, {"loss": torch.tensor(1.0), "gradient_norm": torch.tensor(float("nan"))})
+    log.report(4)
+    first, second = read_metrics(tmp_path / "metrics.jsonl")
+    assert (first["loss"], first["gradient_norm"], second["loss"]) == (1, 3, 1)
+    assert "validation_token_loss" not in first
+    assert "gradient_norm" not in second
+    assert "NaN" not in (tmp_path / "metrics.jsonl").read_text()
+
+
 def test_auto_takes_bf16_only_where_the_device_multiplies_it(monkeypatch):
     for has, wanted in ((True, "bf16"), (False, "fp32")):
         monkeypatch.setattr(precisions, "has_bf16", lambda _, has=has: has)
@@ -89,6 +112,8 @@ def test_auto_takes_bf16_only_where_the_device_multiplies_it(monkeypatch):
         ({"steps": 0}, "steps"),
         ({"accumulate": 0}, "accumulate"),
         ({"until": 9}, "until"),
+        ({"seed": -1}, "seed"),
+        ({"seed": 2**31}, "seed"),
         ({"precision": "fp8"}, "precision"),
         ({"sharding": "zero"}, "sharding"),
     ],

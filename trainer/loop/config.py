@@ -9,6 +9,9 @@ from .precision import Precision
 Sharding = Literal["ddp", "fsdp"]
 """Whether every rank holds the whole model, or a share of it (FSDP2)."""
 
+SEEDS = 2**31
+"""Seeds from here on are those of validation and evaluation."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LoopConfig:
@@ -17,7 +20,7 @@ class LoopConfig:
     Attributes:
         steps: optimiser steps of the whole learning-rate schedule.
         until: step to stop after, where another run goes on with the schedule; none is `steps`.
-        seed: of weights, dropout, masks and data order.
+        seed: of weights, dropout, masks and data order, in [0, `SEEDS`).
         log_every, checkpoint_every: in steps.
         keep_checkpoints: how many of the newest stay.
         accumulate: parts a rank's batch is computed in, one after the other.
@@ -46,6 +49,8 @@ class LoopConfig:
         for name in (*counts, "until") if self.until is not None else counts:
             if getattr(self, name) < 1:
                 raise TrainingError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if not 0 <= self.seed < SEEDS:
+            raise TrainingError(f"seed must be in [0, {SEEDS}), not {self.seed}")
         if self.until is not None and self.until > self.steps:
             raise TrainingError(f"until {self.until} is past the schedule's {self.steps} steps")
         for name, choices in (("precision", get_args(Precision)), ("sharding", get_args(Sharding))):

@@ -1,6 +1,7 @@
 """A run's figures: averaged between reports, appended to `metrics.jsonl`, shown in TensorBoard."""
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,9 +27,9 @@ class StepReport:
     Attributes:
         step: steps done.
         steps: steps at which the run ends.
-        figures: means since the last report; `loss`, `lr`, the objective's own,
-            `videos_per_second` over all ranks, `data_wait_share`, the share of time spent waiting
-            for data, and what validation found.
+        figures: means of what was finite since the last report; `loss`, `lr`, the objective's
+            own, `videos_per_second` over all ranks, `data_wait_share`, the share of time spent
+            waiting for data, and what validation found.
     """
 
     step: int
@@ -80,23 +81,30 @@ class Log:
 
     def add(self, videos: int, figures: Mapping[str, Tensor]) -> None:
         """Take a step's figures, scalars on the device."""
-        self._steps += 1
         self._videos += videos
         for name, value in figures.items():
-            value = value.detach().float()
-            self._sums[name] = self._sums[name] + value if name in self._sums else value
+            value, finite = value.detach().float(), value.detach().isfinite()
+            counted = torch.stack([torch.where(finite, value, 0.0), finite.float()])
+            self._sums[name] = self._sums[name] + counted if name in self._sums else counted
 
     def report(self, step: int, **further: float) -> None:
-        """Tell the means over the steps since the last report, and `further` figures."""
+        """Tell the means over the steps since the last report, and `further` figures.
+
+        A mean is over the finite values, as the gradient norm of a step that overflowed in fp16 is
+        none; what has no finite value is left out, as JSON has no word for it.
+        """
         names = list(self._sums)
-        sums = torch.stack([self._sums[name] for name in names]) / self._steps
-        means = self._distributed.mean(sums).tolist()
+        sums, counts = self._distributed.total(
+            torch.stack([self._sums[name] for name in names])
+        ).unbind(1)
+        means = (sums / counts).tolist()
         seconds = time.perf_counter() - self._since
         figures = dict(zip(names, means, strict=True)) | {
             "videos_per_second": self._videos / seconds,
             "data_wait_share": self._waited / seconds,
             **further,
         }
+        figures = {name: value for name, value in figures.items() if math.isfinite(value)}
         for sink in self._sinks:
             sink(step, figures)
         if self._on_report is not None and self._distributed.leads:
@@ -105,7 +113,7 @@ class Log:
 
     def _begin(self) -> None:
         self._sums: dict[str, Tensor] = {}
-        self._steps = self._videos = 0
+        self._videos = 0
         self._waited = 0.0
         self._since = time.perf_counter()
 
