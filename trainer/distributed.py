@@ -144,9 +144,11 @@ def choose_device(name: str, local_rank: int | None = None) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        device = torch.device(name)
+        device: torch.device | None = torch.device(name)
     except RuntimeError:
-        raise TrainingError(f"unknown device {name!r}: give auto, cpu, cuda or cuda:N") from None
+        device = None
+    if device is None or device.type not in ("cpu", "cuda"):
+        raise TrainingError(f"unknown device {name!r}: give auto, cpu, cuda or cuda:N")
     if device.type == "cuda" and local_rank is not None:
         if ":" in name:
             raise TrainingError(f"{name} is one card, for several processes: give cuda")

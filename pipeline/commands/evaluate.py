@@ -19,7 +19,13 @@ from ..errors import PipelineError
 from . import labels as label_options
 from . import options
 from .labels import label_source
-from .training import given_options
+from .training import given_options, refuse_unread
+
+CLASSES = ("split", "clips", "crops", "class_names", "workers")
+"""Options that an evaluation of masked tokens does not read."""
+
+OTHERS = ("only", "crops", "predictions", "workers")
+"""Options that --knn and --linear-probe do not read."""
 
 
 def evaluate(
@@ -60,12 +66,20 @@ def evaluate(
     The store and the labels are the run's own where no others are named. Of a pre-trained run,
     --knn and --linear-probe tell the classes of --task or --labels with nothing fine-tuned.
     """
-    trained, source = TrainingRun(run), label_source(given_options(context))
+    given, trained = given_options(context), TrainingRun(run)
+    source = label_source(given)
     methods = [name for name, on in (("knn", knn), ("linear_probe", linear_probe)) if on]
+    classifies = trained.config["kind"] != "pretrain"
+    if not classifies and not methods:
+        refuse_labels(source, predictions)
+        refuse_unread(given, CLASSES, "an evaluation of masked tokens")
+    elif methods:
+        refuse_unread(given, OTHERS, "telling classes by features")
+    else:
+        refuse_unread(given, ("only",), "an evaluation of a fine-tuned run")
     with join(device) as distributed:
         store = TokenStore.open(tokens or recorded_store(trained), cache=cache)
-        if trained.config["kind"] == "pretrain" and not methods:
-            refuse_labels(source, predictions)
+        if not classifies and not methods:
             report = evaluate_pretraining(trained, store, only=only, device=distributed.device)
         elif methods:
             if source is None:

@@ -50,7 +50,7 @@ def label_source(given: Mapping[str, Any]) -> LabelSource | None:
         return None
     source = LabelSource(
         task=task or LABELS,
-        official_split=given.get("official_split") or 1,
+        official_split=given.get("official_split", 1),
         class_names=str(given["class_names"]) if "class_names" in given else None,
     )
     if source.kind.read_keys is not None:

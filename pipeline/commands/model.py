@@ -23,7 +23,12 @@ from . import labels as label_options
 from . import options
 from .labels import class_names_of, label_source
 from .options import Frames, Json, Layout
-from .training import RUNS, given_options
+from .training import RUNS, given_options, refuse_unread
+
+UNTOLD = (
+    "task", "annotations", "labels", "official_split", "class_names", "heads", "layout", "stride"
+)  # fmt: skip
+"""Options for what a checkpoint of the public release does not tell."""
 
 app = typer.Typer(help="Models: sizes and shapes, import and export.", no_args_is_help=True)
 
@@ -84,6 +89,8 @@ def import_(
     Nothing in the file is executed. A classifier's classes are named by --task or --class-names.
     """
     given = given_options(context)
+    if source.is_dir():
+        refuse_unread(given, UNTOLD, f"{source}, an exported folder that tells all of itself,")
     choices = ImportOptions(
         heads=heads,
         layout=layout,

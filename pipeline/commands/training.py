@@ -1,7 +1,7 @@
 """What the training commands share: sizes of a run, its scale, its progress."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -46,11 +46,19 @@ def batch_for(requested: int | None, paper: int, videos: int, distributed: Distr
     """Videos a step: as asked for, else the paper's, less where there are fewer or no card.
 
     What is not asked for divides evenly over the ranks.
+
+    Raises:
+        PipelineError: what is asked for is none, or does not divide evenly.
     """
+    ranks = distributed.world_size
     if requested is not None:
+        if requested < 1 or requested % ranks:
+            raise PipelineError(
+                f"--batch-size should be at least 1 and a multiple of {ranks} ranks, "
+                f"not {requested}"
+            )
         return requested
     most = CPU_BATCH if distributed.device.type == "cpu" else paper
-    ranks = distributed.world_size
     return max(min(paper, videos, most) // ranks, 1) * ranks
 
 
@@ -111,6 +119,12 @@ def given_options(context: typer.Context) -> dict[str, Any]:
         for name, value in context.params.items()
         if (source := context.get_parameter_source(name)) and source.name == "COMMANDLINE"
     }
+
+
+def refuse_unread(given: Mapping[str, Any], names: Iterable[str], reader: str) -> None:
+    """Raise PipelineError where options were given that their reader does not read."""
+    if unread := [f"--{name.replace('_', '-')}" for name in names if name in given]:
+        raise PipelineError(f"{reader} does not read {', '.join(unread)}: leave that out")
 
 
 def changed(

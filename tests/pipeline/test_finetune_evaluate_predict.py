@@ -78,6 +78,8 @@ def test_a_csv_file_with_splits_and_the_same_run_again(own, tmp_path, vimpac):
     assert (report["split"], report["videos"]) == ("validation", 4)
     shown = vimpac("evaluate", "runs/labels", "--clips", 2).out
     assert "mean_class_accuracy" in shown
+    line = one_line(vimpac("evaluate", "runs/labels", "--only", "clips/*"))
+    assert "does not read --only" in line
     assert "confusion" not in shown
     again = ["finetune", "--config", "runs/labels/config.json", "--out", "runs/again", "--json"]
     assert vimpac(*again).document["last"]["loss"] == first["last"]["loss"]
@@ -132,11 +134,26 @@ def test_features_tell_classes_with_nothing_finetuned(own, tmp_path, vimpac):
         (["finetune", "--config", "tokens/vimpac.json"], "not a run's configuration"),
         (["finetune", "--config", "runs/pretrain/config.json"], "of a pretrain run"),
         (["model", "import", "tokens"], "is no exported model"),
+        (["model", "import", "tokens", "--heads", 2, "--stride", 5], "read --heads, --stride:"),
+        (["model", "import", PRETRAINED, "--class-names", "names.txt"], "it has no classes"),
+        (["evaluate", "runs/pretrain", "--split", "train", "--clips", 9], "--split, --clips:"),
+        (["evaluate", "runs/pretrain", "--knn", "--task", "folder", "--crops", 1], "--crops:"),
+        (
+            ["evaluate", "runs/pretrain", "--knn", "--labels", "own.csv", "--clips", 0],
+            "at least 1 clip a video, not 0",
+        ),
+        (
+            ["finetune", "--labels", "own.csv", "--stride", 0, "--frames", 0],
+            "frames must be at least 1, not 0",
+        ),
+        (["finetune", "--task", "ssv2", "--official-split", 0], "splits 1 to 1, not 0"),
         (["model", "export", "runs/pretrain", "--out", "model.onnx"], "fine-tune it first"),
         (["model", "export", "runs/pretrain", "--out", "tokens"], "is there already"),
     ],
 )
 def test_a_mistake_is_one_line(own, vimpac, words, says):
+    Path("names.txt").write_text("jump\nrun\n")
+    Path("own.csv").write_text("path,label\nclips/0,a\nclips/1,b\n")
     assert says in one_line(vimpac(*words))
 
 

@@ -1,10 +1,11 @@
 """`vimpac pretrain`: forecasts, running a configuration again, options that do not go together."""
 
 import json
+from contextlib import nullcontext
 
 import pytest
 from told_stores import build_store
-from vimpac.trainer import Run
+from vimpac.trainer import Distributed, Run
 
 SMALL = ("--preset", "debug", "--steps", 3, "--batch-size", 4)
 
@@ -17,6 +18,16 @@ def test_a_dry_run_tells_and_leaves_nothing(vimpac, store, tmp_path):
     for name in ("parameters", "flops_a_step", "memory_bytes_a_rank", "mask_share", "tokens"):
         assert ended.document[name] > 0, name
     assert not out.exists()
+
+
+def test_only_the_rank_that_leads_tells_a_forecast(vimpac, store, monkeypatch):
+    def second(device):
+        return nullcontext(Distributed(rank=1, world_size=2))
+
+    monkeypatch.setattr("vimpac.pipeline.commands.pretrain.join", second)
+    words = ["pretrain", store, "--preset", "debug", "--dry-run", "--json"]
+    assert vimpac(*words).out == ""
+    assert "a multiple of 2 ranks, not 3" in vimpac(*words, "--batch-size", 3).err
 
 
 def test_a_configuration_runs_again_to_the_same_bits(vimpac, store, tmp_path):
@@ -130,6 +141,11 @@ def test_neighbours_tell_the_classes_of_a_task_with_label_files(vimpac, tmp_path
         (("--precision", "fp8"), "fp8"),
         (("--sharding", "zero"), "sharding"),
         (("--norm", "both"), "norm"),
+        (("--seed", -1), "seed"),
+        (("--batch-size", 0), "--batch-size should be at least 1"),
+        (("--batch-size", -1), "--batch-size should be at least 1"),
+        (("--device", "meta"), "unknown device"),
+        (("--preset", "debug", "--layout", "T|H|W|TH|HW"), "4 are too few"),
     ],
 )
 def test_mistakes_are_one_line(vimpac, store, tmp_path, words, says):

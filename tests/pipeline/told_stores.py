@@ -15,7 +15,9 @@ from vimpac.datasets import (
 VOCABULARY = 12
 
 
-def build_store(path, classes, *, fps=2.0, views=("center",), grid=(2, 2), frames=24, tokenizer="f"):
+def build_store(
+    path, classes, *, fps=2.0, views=("center",), grid=(2, 2), frames=24, tokenizer="f"
+):
     """Videos by key whose codes tell their class: most of them are the number of the class."""
     identity = StoreIdentity(
         tokenizer=TokenizerIdentity(

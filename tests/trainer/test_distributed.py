@@ -51,7 +51,13 @@ def test_a_process_alone_exchanges_with_itself():
     assert alone.any(True)
 
 
-@pytest.mark.parametrize(("name", "word"), [("nonsense", "unknown"), ("cuda:99", "not here")])
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        *((name, "unknown") for name in ("nonsense", "mps", "xpu", "meta")),
+        ("cuda:99", "not here"),
+    ],
+)
 def test_a_device_that_is_not_here_is_refused(name, word):
     with pytest.raises(TrainingError, match=word):
         choose_device(name)

@@ -94,6 +94,8 @@ def test_clips_of_another_shape_are_refused_unless_asked_for(init, small_store, 
         pretrained_shape(init, large_store)
     with pytest.raises(TrainingError, match=r"5 frames of 16 x 16 .* 8 frames of 16 x 16"):
         pretrained_shape(init, small_store, frames=8)
+    with pytest.raises(TrainingError, match="frames must be at least 1, not 0"):
+        pretrained_shape(init, small_store, frames=0)
     assert pretrained_shape(init, small_store) == MODEL
 
 
@@ -109,6 +111,8 @@ def test_a_stride_gives_the_recipes_rate_or_that_of_pretraining(init, small_stor
     ):
         choose_stride(large_store, init, recipe_fps=None, asked=4)
     assert choose_stride(large_store, init, recipe_fps=None, asked=4, interpolate=True) == 4
+    with pytest.raises(TrainingError, match="stride must be at least 1, not 0"):
+        choose_stride(large_store, init, recipe_fps=None, asked=0)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ...datasets import TRAIN, LabelledSplit, LabelSource, TokenStore
 from ..distributed import ALONE, Distributed
+from ..errors import TrainingError
 from ..features import video_features
 from ..knn import knn_probabilities
 from ..loop.run_folder import Run
@@ -55,9 +56,11 @@ def evaluate_features(
         `top1`, `top5`, `mean_class_accuracy` and `class_accuracy`.
 
     Raises:
-        TrainingError: not a pre-training run, or the store is of another tokenizer.
+        TrainingError: not a pre-training run, no clips, or the store is of another tokenizer.
         TaskError: the labels are not understood.
     """
+    if clips < 1:
+        raise TrainingError(f"an evaluation needs at least 1 clip a video, not {clips}")
     backbone = load_pretrained(run).backbone.to(distributed.device)
     refuse_other_store(run, store)
     known = labels.join(store.keys, TRAIN)

@@ -26,11 +26,12 @@ def pretrained_shape(
 
     Raises:
         TrainingError: not a pre-training run, made on tokens of another tokenizer, or on clips of
-            another shape that are not asked for.
+            another shape that are not asked for; or no frames.
     """
     refuse_as_init(init, store)
     before = ModelConfig.from_dict(init.config["model"])
-    after = replace(before, frames=frames or before.frames, grid=store.identity.grid())
+    frames = before.frames if frames is None else frames
+    after = replace(before, frames=frames, grid=store.identity.grid())
     if after != before and not interpolate:
         raise TrainingError(
             f"{init.path} was trained on clips of {_shape(before)}, these are of {_shape(after)}: "
@@ -79,12 +80,14 @@ def choose_stride(
 
     Raises:
         TrainingError: the clips' rate is neither the recipe's nor that of pre-training, and that
-            is not asked for.
+            is not asked for; or a stride below 1.
     """
+    if asked is not None and asked < 1:
+        raise TrainingError(f"stride must be at least 1, not {asked}")
     stored = store_rate(store)
     before = None if init is None else pretraining_rate(init)
     recipes = max(round(stored / (recipe_fps or before or stored)), 1)
-    stride = asked or recipes
+    stride = recipes if asked is None else asked
     of_recipe = recipe_fps is not None and stride == recipes
     if before not in (None, stored / stride) and not of_recipe and not interpolate:
         raise TrainingError(

@@ -82,7 +82,7 @@ def from_original(path: Path, options: ImportOptions) -> ExportedModel:
     """A checkpoint of the public release as what an exported folder would hold.
 
     Raises:
-        TrainingError: it is no such checkpoint, or has not as many classes as are named.
+        TrainingError: it is no such checkpoint, or has no or not as many classes as are named.
     """
     read = read_original(path, heads=options.heads, layout=options.layout)
     config: dict[str, Any] = {
@@ -93,6 +93,8 @@ def from_original(path: Path, options: ImportOptions) -> ExportedModel:
         "imported": {"file": path.name, "sha256": sha256(path.read_bytes()).hexdigest()},
     }
     if read.classes is None:
+        if options.classes is not None or options.labels is not None:
+            raise TrainingError(f"{path} is pre-trained: it has no classes that a task could name")
         return ExportedModel(config={**config, "mask": asdict(MaskConfig())}, weights=read.weights)
     names = options.classes or [str(number) for number in range(read.classes)]
     if len(names) != read.classes:

@@ -48,7 +48,7 @@ class ModelConfig:
     projection_output: int = 256
 
     def __post_init__(self) -> None:
-        parse_layout(self.layout)
+        parallel = max(len(block) for block in parse_layout(self.layout))
         for name in ("vocabulary", "frames", "layers", "width", "heads", "mlp_width"):
             if getattr(self, name) < 1:
                 raise TrainingError(f"model: {name} must be at least 1, not {getattr(self, name)}")
@@ -58,6 +58,11 @@ class ModelConfig:
             raise TrainingError(
                 f"model: the attention width {self.attention_width or self.width} "
                 f"does not divide into {self.heads} heads"
+            )
+        if self.heads < parallel:
+            raise TrainingError(
+                f"model: layout {self.layout!r} splits a block's heads between {parallel} "
+                f"attentions, {self.heads} are too few"
             )
         if self.norm not in get_args(Norm):
             raise TrainingError(f"model: norm must be post or pre, not {self.norm!r}")
