@@ -59,8 +59,8 @@ class VerifyReport:
 def verify(path: str | Path) -> VerifyReport:
     """Check every file's size and hash, every count, every code, the plan and the index.
 
-    Where no commit record was made for the plan that is there, the plan is at fault: shards are
-    not looked at until the right one is back.
+    Where no commit record was made for the identity or the plan that is there, that file is at
+    fault: shards are not looked at until the right one is back.
 
     Raises:
         StoreError: the folder is no store at all.
@@ -73,24 +73,29 @@ def verify(path: str | Path) -> VerifyReport:
     except StoreError as error:
         return VerifyReport((Problem(shard=None, what=str(error)),))
     problems = [Problem(shard=None, what=what) for what in store_problems(store)]
-    if is_of_another_plan(store, plan):
-        what = f"{PLAN_FILE} is not the plan its shards were made for: put the right one back"
-        return VerifyReport((*problems, Problem(shard=None, what=what)))
+    foreign = files_of_another_store(store, identity, plan)
+    if foreign:
+        problems += [
+            Problem(shard=None, what=f"{name} is not the one its shards were made for: put it back")
+            for name in foreign
+        ]
+        return VerifyReport(tuple(problems))
     for shard in sorted({*range(len(plan.shards)), *committed_shards(store)}):
         found = shard_problems(store, identity, plan, shard)
         problems += [Problem(shard=f"{shard:06d}", what=what) for what in found]
     return VerifyReport(tuple(problems))
 
 
-def is_of_another_plan(store: Path, plan: Plan) -> bool:
-    """Whether there are usable commit records, and none of them was made for this plan."""
-    found = False
+def files_of_another_store(store: Path, identity: StoreIdentity, plan: Plan) -> list[str]:
+    """Which of identity and plan no usable commit record, of those there are, was made for."""
+    hashes = {IDENTITY_FILE: identity.hash, PLAN_FILE: plan.hash}
+    made_for: dict[str, set[str]] = {name: set() for name in hashes}
     for shard in committed_shards(store):
         with suppress(StoreError):  # a damaged record is reported with its shard
-            if read_commit(store, shard).plan == plan.hash:
-                return False
-            found = True
-    return found
+            record = read_commit(store, shard)
+            made_for[IDENTITY_FILE].add(record.identity)
+            made_for[PLAN_FILE].add(record.plan)
+    return [name for name, found in made_for.items() if found and hashes[name] not in found]
 
 
 def store_problems(store: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sample_stores import Videos, build
@@ -76,14 +77,19 @@ def test_a_swapped_shard_is_found(store_path: Path) -> None:
     assert {problem.shard for problem in verify(store_path).problems} == {"000000", "000001"}
 
 
-def test_a_plan_of_other_videos_is_at_fault_itself(store_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "options"), [("plan.json", {"videos_per_shard": 5}), ("vimpac.json", {"fps": 4.0})]
+)
+def test_a_file_of_another_store_is_at_fault_itself(
+    tmp_path: Path, store_path: Path, videos: Videos, name: str, options: dict[str, Any]
+) -> None:
     TokenStore.open(store_path)
-    plan = store_path / "plan.json"
-    plan.write_bytes(plan.read_bytes().replace(b"clips/03", b"clips/33"))
+    other = build(tmp_path / "other", videos, **options)
+    (store_path / name).write_bytes((other / name).read_bytes())
     (store_path / "commits/000001.json").write_bytes(b"{}")
     (problem,) = verify(store_path).problems
     assert problem.shard is None
-    assert "plan.json is not the plan its shards were made for" in problem.what
+    assert f"{name} is not the one its shards were made for" in problem.what
 
 
 def test_records_made_for_another_plan_are_at_fault_where_some_agree(
