@@ -54,7 +54,10 @@ def is_dead(path: Path) -> bool:
     *_, host, pid, _ = path.name.rsplit("+", 3)
     if host == socket.gethostname() and pid.isdigit() and not is_running(int(pid)):
         return True
-    newest = max((p.stat().st_mtime for p in (path, *path.rglob("*")) if p.exists()), default=0)
+    try:
+        newest = max(part.lstat().st_mtime for part in (path, *path.rglob("*")))
+    except FileNotFoundError:  # it changes as we look
+        return False
     return time.time() - newest > DEAD_AFTER_SECONDS
 
 

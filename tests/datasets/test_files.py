@@ -39,6 +39,10 @@ def test_leftovers_of_other_machines_are_removed_when_old(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == [live]
 
 
+def test_a_leftover_that_vanishes_is_let_be(tmp_path: Path) -> None:
+    assert not files.is_dead(files.temporary_path(tmp_path / "plan.json"))
+
+
 def test_a_failed_write_leaves_the_old_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,7 @@ def test_k_means_finds_clusters() -> None:
 
 def test_codes_follow_their_latents_and_dead_ones_restart() -> None:
     book = MovingCodebook(2, 1)
-    book.start(torch.tensor([[0.0], [100.0]]), mean_count=4.0)
+    book.start(torch.tensor([[0.0], [100.0]]), mean_count=4.0, distance=torch.tensor(1.0))
     latents = torch.full((8, 1), 1.0)
     for _ in range(60):
         book.update(latents, nearest_codes(latents, book.codebook), rate=0.1)
@@ -30,3 +30,13 @@ def test_codes_follow_their_latents_and_dead_ones_restart() -> None:
     book.restart(torch.full((8, 1), 3.0), 0.3, torch.Generator().manual_seed(0))
     assert book.codebook.flatten().tolist()[1] == 3.0
     torch.testing.assert_close(book.codebook[0], torch.tensor([1.0]), atol=0.01, rtol=0)
+
+
+def test_a_code_much_used_seems_farther() -> None:
+    book = MovingCodebook(2, 1)
+    book.start(torch.tensor([[0.0], [1.0]]), mean_count=4.0, distance=torch.tensor(0.1))
+    latents = torch.tensor([[0.45], [0.1]])
+    assert book.choose(latents, evenness=1.0).tolist() == [0, 0]
+    book.update(torch.zeros(64, 1), torch.zeros(64, dtype=torch.int64), rate=0.5)
+    assert book.choose(latents, evenness=0.0).tolist() == [0, 0]
+    assert book.choose(latents, evenness=1.0).tolist() == [1, 0]
