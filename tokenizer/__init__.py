@@ -8,7 +8,7 @@ from .interface import LoadOptions, Tokenizer, TokenizerError
 from .registry import known_tokenizers, load_tokenizer
 from .training import TokenizerTrainingConfig, TrainingStep, train_tokenizer
 from .video_tokenizer import VideoTokenizer
-from .vqvae import VQVAEConfig
+from .vqvae import VQVAEConfig, VQVAETokenizer
 
 __all__ = [
     "BaselineFigures",
@@ -20,6 +20,7 @@ __all__ = [
     "TokenizerTrainingConfig",
     "TrainingStep",
     "VQVAEConfig",
+    "VQVAETokenizer",
     "VideoTokenizer",
     "codes_differing",
     "evaluate_tokenizer",

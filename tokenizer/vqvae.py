@@ -171,6 +171,10 @@ class VQVAETokenizer(Tokenizer):
         """Code vectors `(V, d)` float32."""
         return self._model.codebook
 
+    def weights(self) -> dict[str, Tensor]:
+        """Every weight and the codebook, by its name in the network."""
+        return self._model.state_dict()
+
     def save(self, folder: Path) -> Path:
         """Write `tokenizer.safetensors` into `folder`; returns its path."""
         path = Path(folder) / FILE_NAME

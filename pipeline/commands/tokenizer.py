@@ -1,14 +1,17 @@
 """`vimpac tokenizer`: train, measure and inspect tokenizers."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ...tokenizer import (
+    TokenizerError,
     TokenizerTrainingConfig,
     TrainingStep,
+    VQVAEConfig,
+    VQVAETokenizer,
     evaluate_tokenizer,
     load_tokenizer,
     train_tokenizer,
@@ -34,12 +37,28 @@ def train(
     media: Annotated[list[Path], typer.Argument(help="Images, videos, folders of them.")],
     out: Annotated[Path, typer.Option(help="The .safetensors file to write.")],
     steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 3000,
-    vocabulary: Annotated[int, typer.Option(help="Number of codes.")] = 4096,
+    init: Annotated[
+        str | None, typer.Option(help="Begin from a tokenizer: default, or a file of this command.")
+    ] = None,
+    vocabulary: Annotated[
+        int | None, typer.Option(help="Number of codes; those of --init, else 4096.")
+    ] = None,
+    decoder_channels: Annotated[
+        tuple[int, int] | None,
+        typer.Option(help="Widths of the decoder's two grids; those of --init, else 160 96."),
+    ] = None,
     batch_size: Annotated[int, typer.Option(help="Crops a step.")] = 16,
     crop: Annotated[int, typer.Option(help="Side of the crops in pixels.")] = 64,
     sides: Annotated[
         tuple[int, int], typer.Option(help="Least and greatest shorter side of frames in pixels.")
     ] = (64, 512),
+    learning_rate: Annotated[float, typer.Option(help="Peak rate of the optimiser.")] = 2e-3,
+    commitment: Annotated[
+        float, typer.Option(help="Weight of the pull of latents towards their codes.")
+    ] = 32.0,
+    consistency: Annotated[
+        float, typer.Option(help="Weight of the pull between frames where nothing moves.")
+    ] = 0.35,
     seed: Seed = 0,
     checkpoint_every: Annotated[int, typer.Option(help="Steps between checkpoints.")] = 250,
     device: Device = "cpu",
@@ -47,10 +66,17 @@ def train(
     json: Json = False,
 ) -> None:
     """Train a VQ-VAE on photographs and video frames."""
+    one_device = devices(device)[0]
+    start = trainable(init, one_device) if init else None
+    model = start.config if start else VQVAEConfig()
     config = TokenizerTrainingConfig(
         steps=steps,
         seed=seed,
-        vocabulary=vocabulary,
+        vocabulary=vocabulary or model.vocabulary,
+        model=replace(model, decoder_channels=decoder_channels or model.decoder_channels),
+        learning_rate=learning_rate,
+        commitment=commitment,
+        consistency=consistency,
         batch_size=batch_size,
         crop=crop,
         sides=sides,
@@ -58,7 +84,6 @@ def train(
         checkpoint_every=checkpoint_every,
         resume=resume,
     )
-    one_device = devices(device)[0]
     images = read_training_images(media)
     note(f"training on {len(images)} pictures")
     with progress("train tokenizer", steps) as update:
@@ -67,8 +92,16 @@ def train(
             text = f"PSNR {step.psnr:.1f} dB, codes used {step.codebook_use:.0%}"
             update(step.step, text)
 
-        train_tokenizer(images, out, config=config, on_step=on_step, device=one_device)
+        train_tokenizer(images, out, config=config, on_step=on_step, device=one_device, start=start)
     emit({"tokenizer": str(out), "steps": steps}, as_json=json, title="trained")
+
+
+def trainable(spec: str, device: str) -> VQVAETokenizer:
+    """The tokenizer to begin a training from."""
+    tokenizer = load_tokenizer(spec, device)
+    if not isinstance(tokenizer, VQVAETokenizer):
+        raise TokenizerError(f"{spec} cannot be trained on; --init takes default or a file of ours")
+    return tokenizer
 
 
 @app.command()

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +20,8 @@ from vimpac.tokenizer import (
     train_tokenizer,
 )
 from vimpac.tokenizer.images import RGBImage
+from vimpac.tokenizer.training.growth import start_from
+from vimpac.tokenizer.vqvae import VQVAE, VQVAETokenizer, load_vqvae
 
 SAVED = "a.safetensors"
 MODEL = VQVAEConfig(
@@ -187,3 +191,65 @@ def test_reading_images(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(TokenizerError, match="no images in this folder"):
         read_images([tmp_path / "empty"])
+
+
+def test_it_begins_from_a_tokenizer(images: list[RGBImage], tmp_path: Path) -> None:
+    first = load_vqvae(train_tokenizer(images, tmp_path / SAVED, config=config(steps=60)))
+    steps: list[TrainingStep] = []
+    settings = config(steps=2, unquantised_steps=0, learning_rate=1e-6)
+    out = tmp_path / "b.safetensors"
+    train_tokenizer(images, out, config=settings, start=first, on_step=steps.append)
+    pictures = torch.from_numpy(images[3].copy()).permute(2, 0, 1)[None]
+    again = load_tokenizer(out)
+    assert again.fingerprint != first.fingerprint
+    assert (again.encode(pictures) == first.encode(pictures)).float().mean() > 0.8
+    assert all(step.perplexity > 0 for step in steps)  # no step without codes
+
+
+def test_a_wider_network_begins_as_the_narrow_one() -> None:
+    torch.manual_seed(0)
+    narrow, wide = (replace(MODEL, decoder_channels=sizes) for sizes in ((16, 16), (24, 20)))
+    tokenizer = VQVAETokenizer(jolted(VQVAE(narrow)), narrow)
+    model = VQVAE(wide)
+    start_from(model, tokenizer)
+    latents = torch.randn(2, 4, 3, 5)
+    expected = tokenizer._model.pixels(latents)
+    torch.testing.assert_close(model.pixels(latents), expected, atol=1e-5, rtol=1e-5)
+    model.pixels(latents).square().mean().backward()
+    grown = model.get_parameter("decoder.2.weight").grad
+    assert grown is not None
+    assert grown[:, 16:].abs().max() > 0  # what reads from new channels learns to
+
+
+def jolted(model: VQVAE) -> VQVAE:
+    """Random weights everywhere: fresh residual blocks are the identity."""
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("sizes", "told"),
+    [
+        ({"decoder_channels": (16, 8)}, "as wide or wider"),
+        ({"decoder_blocks": (2, 1)}, "blocks must be as many"),
+        ({"vocabulary": 64}, r"its codebook is \(4096, 4\), that to train \(64, 4\)"),
+        ({"vocabulary": 8192}, r"its codebook is \(4096, 4\), that to train \(8192, 4\)"),
+    ],
+)
+def test_a_network_that_does_not_fit_is_refused(sizes: dict[str, Any], told: str) -> None:
+    tokenizer = VQVAETokenizer(VQVAE(MODEL), MODEL)
+    with pytest.raises(TokenizerError, match=told):
+        start_from(VQVAE(replace(MODEL, **sizes)), tokenizer)
+
+
+def test_a_run_begun_from_a_tokenizer_resumes(images: list[RGBImage], tmp_path: Path) -> None:
+    first = load_vqvae(train_tokenizer(images, tmp_path / SAVED, config=config()))
+    whole = train_tokenizer(images, tmp_path / "whole.safetensors", config=config(), start=first)
+    out = tmp_path / "killed.safetensors"
+    with pytest.raises(Killed):
+        train_tokenizer(images, out, config=config(), start=first, on_step=kill_at(7))
+    with pytest.raises(TokenizerError, match="another configuration"):
+        train_tokenizer(images, out, config=config(resume=True))
+    train_tokenizer(images, out, config=config(resume=True), start=first)
+    assert load_tokenizer(out).fingerprint == load_tokenizer(whole).fingerprint

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..images import RGBImage
 from ..interface import TokenizerError
-from ..vqvae import save_vqvae
+from ..vqvae import VQVAETokenizer, save_vqvae
 from .config import TokenizerTrainingConfig, TrainingStep
 from .monitor import TrainingMonitor
 from .run import TrainingRun
@@ -20,6 +20,7 @@ def train_tokenizer(
     config: TokenizerTrainingConfig,
     on_step: Callable[[TrainingStep], None] | None = None,
     device: str = "cpu",
+    start: VQVAETokenizer | None = None,
 ) -> Path:
     """Train a VQ-VAE on pictures and write it as a tokenizer file.
 
@@ -33,20 +34,22 @@ def train_tokenizer(
         config: How to train.
         on_step: Called after each step, to draw progress.
         device: Where to train.
+        start: A tokenizer to begin from: its weights and codes go on to be trained, in a network
+            of `config.model`, which may be wider. `config.unquantised_steps` is not read then.
 
     Returns:
         `out`.
 
     Raises:
         TokenizerError: `out` is a folder, images or configuration cannot be trained on, a
-            checkpoint belongs to other data or another configuration, or the loss stopped being
-            finite.
+            checkpoint belongs to other data or another configuration, `start` does not fit, or
+            the loss stopped being finite.
     """
     out = Path(out)
     if out.is_dir():
         raise TokenizerError(f"{out} is a folder: name the .safetensors file to write")
     checkpoint = out.with_name(out.name + ".checkpoint")
-    run = TrainingRun(images, config, device)
+    run = TrainingRun(images, config, device, start)
     if config.resume and checkpoint.exists():
         run.load(checkpoint)
     monitor = TrainingMonitor(out, run)

@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -20,11 +21,12 @@ from ..images import RGBImage
 from ..interface import TokenizerError
 from ..metrics import codebook_use, perplexity
 from ..quantizer import nearest_codes
-from ..vqvae import VQVAE
+from ..vqvae import VQVAE, VQVAETokenizer
 from ..weights_file import load_into, read_weights, write_weights
 from .codebook import MovingCodebook, k_means, squared_distance
 from .config import TokenizerTrainingConfig, TrainingStep
 from .crops import digest_pictures, draw_crops, parse_scenes
+from .growth import start_from
 from .losses import consistency_loss, reconstruction_loss, still_tokens
 
 _LATENTS_PER_CODE = 8  # latents k-means sees for each code
@@ -38,10 +40,15 @@ class TrainingRun:
     """Everything a training run holds; `step` is the number of steps done."""
 
     def __init__(
-        self, pictures: Sequence[RGBImage], config: TokenizerTrainingConfig, device: str
+        self,
+        pictures: Sequence[RGBImage],
+        config: TokenizerTrainingConfig,
+        device: str,
+        start: VQVAETokenizer | None = None,
     ) -> None:
-        """Begin at step 0, from random weights."""
+        """Begin at step 0, from random weights or those of `start`."""
         self.config = config
+        self.start = start
         self.device = device
         self.scenes = parse_scenes(pictures)
         self.data = digest_pictures(pictures)
@@ -50,6 +57,8 @@ class TrainingRun:
             torch.manual_seed(config.seed)
             self.model = channels_last(VQVAE(config.model), device)
             self.average = channels_last(VQVAE(config.model), device)
+        if start is not None:
+            start_from(self.model, start)
         self.average.load_state_dict(self.model.state_dict())
         sizes = (config.vocabulary, config.model.latent_channels)
         self.codes = MovingCodebook(*sizes).to(device)
@@ -60,14 +69,15 @@ class TrainingRun:
     def advance(self) -> TrainingStep:
         """Do one step and tell what it did."""
         config = self.config
-        if self.step == config.unquantised_steps:
+        if self.step == self._unquantised:
             self._start_codebook()
         clean, later = self.draw(self.step)
         generator = self._generator(self.step)
         latents = self.model.latents(self._with_noise(clean, generator))
         quantised, codes, pull = self._quantise(latents)
         pixels = self.model.pixels(quantised)
-        loss = reconstruction_loss(pixels, clean, 1 - self._cosine()) + config.commitment * pull
+        progress = self._progress()
+        loss = reconstruction_loss(pixels, clean, progress) + config.commitment * pull
         if codes is not None and config.consistency:
             loss = loss + config.consistency * self._inconsistency(latents, clean, later, generator)
         if not math.isfinite(loss.item()):
@@ -89,7 +99,7 @@ class TrainingRun:
 
     def _quantise(self, latents: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
         """Replace latents `(B, d, h, w)` by codes, and let the codebook follow them."""
-        if self.step < self.config.unquantised_steps:
+        if self.step < self._unquantised:
             return latents, None, latents.new_zeros(())
         rows = _rows(latents)
         with torch.no_grad():
@@ -131,16 +141,27 @@ class TrainingRun:
         """From 1 at the first step down to 0 after the last."""
         return 0.5 * (1 + math.cos(math.pi * self.step / self.config.steps))
 
+    def _progress(self) -> float:
+        """From 0 at the first step to 1 after the last; what began from a tokenizer is there."""
+        return 1.0 if self.start else 1 - self._cosine()
+
+    @property
+    def _unquantised(self) -> int:
+        return 0 if self.start else self.config.unquantised_steps
+
     @torch.no_grad()
     def _start_codebook(self) -> None:
-        """K-means over latents of crops that no step of training draws."""
+        """The codes to begin with: k-means over latents of crops that no step of training draws."""
         latents: list[Tensor] = []
         wanted = _LATENTS_PER_CODE * self.config.vocabulary
         while sum(map(len, latents)) < wanted:
             latents.append(_rows(self.model.latents(self.draw(_FAR_STEP + len(latents))[0])))
         every = torch.cat(latents)
-        generator = self._generator(_FAR_STEP)
-        codebook = k_means(every, self.config.vocabulary, generator, _K_MEANS_ROUNDS)
+        if self.start:
+            codebook = self.model.codebook.clone()
+        else:
+            generator = self._generator(_FAR_STEP)
+            codebook = k_means(every, self.config.vocabulary, generator, _K_MEANS_ROUNDS)
         distance = squared_distance(every, codebook[nearest_codes(every, codebook)])
         self.codes.start(codebook, len(latents[0]) / self.config.vocabulary, distance)
 
@@ -169,8 +190,8 @@ class TrainingRun:
 
     def save(self, path: Path) -> None:
         """Write a checkpoint atomically."""
-        header = {"format": "checkpoint", "step": self.step, "data": self.data}
-        write_weights(path, {**header, "config": self.config.identity()}, self._state())
+        header = {"format": "checkpoint", "step": self.step, **self._identity()}
+        write_weights(path, header, self._state())
 
     def load(self, path: Path) -> None:
         """Continue from a checkpoint of the same data and configuration.
@@ -181,7 +202,7 @@ class TrainingRun:
         header, state = read_weights(path)
         if header.get("format") != "checkpoint":
             raise TokenizerError(f"{path}: not a training checkpoint")
-        if header["data"] != self.data or header["config"] != _as_json(self.config.identity()):
+        if any(header.get(key) != value for key, value in self._identity().items()):
             raise TokenizerError(
                 f"{path}: belongs to other images or another configuration; "
                 "repeat the command that began it, or train without resuming"
@@ -195,6 +216,12 @@ class TrainingRun:
                 for key, value in moments.items()
             }
         self.step = int(header["step"])
+
+    def _identity(self) -> dict[str, Any]:
+        """What decides the weights to come, as it reads back from JSON."""
+        start = self.start.fingerprint if self.start else None
+        identity = {"data": self.data, "config": self.config.identity(), "start": start}
+        return cast(dict[str, Any], json.loads(json.dumps(identity)))
 
     def _modules(self) -> dict[str, torch.nn.Module]:
         return {"model": self.model, "average": self.average, "codes": self.codes}
@@ -220,8 +247,3 @@ def _below(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """The entries of `state` below `prefix.`, without it."""
     start = prefix + "."
     return {name.removeprefix(start): state[name] for name in state if name.startswith(start)}
-
-
-def _as_json(value: object) -> object:
-    """What `value` becomes when written as JSON and read back."""
-    return json.loads(json.dumps(value))
