@@ -106,3 +106,23 @@ def test_a_broken_picture_is_told_and_the_others_are_read(media, vimpac, tmp_pat
     refused = vimpac("tokenizer", "evaluate", "default", tmp_path / "pictures" / "bad.png")
     assert (refused.code, refused.err.count("\n")) == (2, 1)
     assert "bad.png: not a whole image" in refused.err
+
+
+def test_training_begins_from_a_tokenizer(media, tmp_path, vimpac):
+    first, out = tmp_path / "first.safetensors", tmp_path / "wider.safetensors"
+    vimpac(*training(media, first))
+    size = "--steps 2 --batch-size 2 --crop 16 --sides 16 32 --decoder-channels 168 100".split()
+    vimpac("tokenizer", "train", media[0], "--out", out, "--init", first, *size)
+    document = vimpac("tokenizer", "info", out, "--json").document
+    assert document["vocabulary"] == 64
+    assert out.stat().st_size > first.stat().st_size
+    refused = vimpac(
+        "tokenizer", "train", media[0], "--out", out, "--init", first, "--vocabulary", 512
+    )
+    assert (refused.code, refused.err.count("cannot begin from")) == (2, 1)
+
+
+def test_only_our_tokenizers_are_trained_on(media, tmp_path, vimpac):
+    missing = tmp_path / "none.safetensors"
+    refused = vimpac("tokenizer", "train", media[0], "--out", tmp_path / "a", "--init", missing)
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
