@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 SIZES = "--vocabulary 64 --steps 20 --batch-size 2 --crop 16 --sides 16 32 --checkpoint-every 3"
+WIDER = "--steps 2 --batch-size 2 --crop 16 --sides 16 32 --decoder-channels 168 100"
 
 
 @pytest.fixture(scope="module")
@@ -111,8 +112,7 @@ def test_a_broken_picture_is_told_and_the_others_are_read(media, vimpac, tmp_pat
 def test_training_begins_from_a_tokenizer(media, tmp_path, vimpac):
     first, out = tmp_path / "first.safetensors", tmp_path / "wider.safetensors"
     vimpac(*training(media, first))
-    size = "--steps 2 --batch-size 2 --crop 16 --sides 16 32 --decoder-channels 168 100".split()
-    vimpac("tokenizer", "train", media[0], "--out", out, "--init", first, *size)
+    vimpac("tokenizer", "train", media[0], "--out", out, "--init", first, *WIDER.split())
     document = vimpac("tokenizer", "info", out, "--json").document
     assert document["vocabulary"] == 64
     assert out.stat().st_size > first.stat().st_size
