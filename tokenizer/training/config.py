@@ -26,7 +26,8 @@ class TokenizerTrainingConfig:
         checkpoint_every: Steps between checkpoints.
         unquantised_steps: First steps, without codes; k-means then gives the first codebook.
         learning_rate: Peak of AdamW's rate; warmed up, then a cosine down to zero.
-        commitment: Weight of the pull of latents towards their codes.
+        commitment: Weight of the pull of latents towards their codes; grows from an eighth of it,
+            as consistency's does.
         consistency: Weight of the squared distance between the latents of a quarter of the crops
             and those of the same crops a frame later, where the picture stands still; relative to
             the mean squared distance of latents to their codes.

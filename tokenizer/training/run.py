@@ -34,6 +34,7 @@ _K_MEANS_ROUNDS = 10
 _FAR_STEP = 1 << 40  # draws that belong to no step of training start here
 _RESTART_UNTIL = 0.8  # share of the steps after which every code is left to settle
 _PAIRED = 4  # one crop in so many is also encoded in its other frame
+_FIRST_PULL = 1 / 8  # of the pulls' weights: a strong one at first leaves few codes in use
 
 
 class TrainingRun:
@@ -77,9 +78,10 @@ class TrainingRun:
         quantised, codes, pull = self._quantise(latents)
         pixels = self.model.pixels(quantised)
         progress = self._progress()
-        loss = reconstruction_loss(pixels, clean, progress) + config.commitment * pull
+        pull = config.commitment * pull
         if codes is not None and config.consistency:
-            loss = loss + config.consistency * self._inconsistency(latents, clean, later, generator)
+            pull = pull + config.consistency * self._inconsistency(latents, clean, later, generator)
+        loss = reconstruction_loss(pixels, clean, progress) + _FIRST_PULL ** (1 - progress) * pull
         if not math.isfinite(loss.item()):
             raise TokenizerError(
                 f"step {self.step}: the loss is not finite; lower learning_rate "
