@@ -43,6 +43,8 @@ def label_source(given: Mapping[str, Any]) -> LabelSource | None:
     task, file = given.get("task"), given.get("labels")
     if file is not None and task not in (None, LABELS):
         raise PipelineError(f"--labels are one's own, --task {task} has its own: give one of them")
+    if task not in (None, LABELS) and "class_names" in given:
+        raise PipelineError(f"--class-names are for --labels: --task {task} names its own classes")
     if task is None and file is None:
         names = ("annotations", "official_split")
         if alone := [name.replace("_", "-") for name in names if name in given]:
@@ -75,9 +77,10 @@ def class_names_of(given: Mapping[str, Any]) -> tuple[str, ...] | None:
     """The class names that the options above tell, in label order; none where they tell none.
 
     Raises:
+        PipelineError: options that do not go together.
         TaskError: the label files are missing or not understood.
     """
+    source = label_source(given)
     if "class_names" in given:
         return read_class_names(given["class_names"])
-    source = label_source(given)
     return None if source is None or source.kind.read_keys is not None else source.read().classes

@@ -128,6 +128,7 @@ def test_features_tell_classes_with_nothing_finetuned(own, tmp_path, vimpac):
         (["finetune"], "--task or --labels should say what to learn"),
         (["finetune", "--task", "ssv2", "--labels", "own.csv"], "give one of them"),
         (["finetune", "--official-split", 2], "--official-split needs --task"),
+        (["finetune", "--task", "ssv2", "--class-names", "names.txt"], "names its own classes"),
         (["finetune", "--task", "ssv2", "--official-split", 2], "splits 1 to 1, not 2"),
         (["finetune", "--labels", "none.txt"], "no label file at none.txt"),
         (["finetune", "--task", "folder"], "tokenize a folder that holds train/CLASS"),
