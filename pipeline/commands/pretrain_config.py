@@ -16,7 +16,9 @@ from ...trainer import (
     recipe_for,
 )
 from ...trainer.loop.run_folder import CONFIG
-from ...trainer.loop.setup import refuse_other_tokenizer
+from ...trainer.loop.setup import refuse_other_tokens
+from ...trainer.model.config import ModelConfig
+from ...trainer.pretraining.masking import MaskConfig
 from ...trainer.pretraining.run import training_videos
 from .labels import knn_source
 from .training import batch_for, changed, default_preset, loop_for, optimizer_for, steps_for
@@ -72,16 +74,10 @@ def resolve(store: TokenStore, given: Options, distributed: Distributed) -> Pret
     bases = [name for name in ("config", "init", "preset") if name in given]
     if len(bases) > 1:
         raise TrainingError(f"--{bases[0]} decides the model: leave out --{bases[1]}")
-    if "epochs" in given and bases and bases[0] != "preset":
-        raise TrainingError(
-            f"--{bases[0]} decides the length of the run: leave out --epochs, or give --steps"
-        )
     if "config" in given:
-        base = config_of(given["config"], store)
+        base = config_of(given["config"], store, given)
     elif "init" in given:
-        path = given["init"]
-        base = config_of(path / CONFIG, store)
-        base = replace(base, init=str(path), loop=replace(base.loop, until=None))
+        base = from_run(given["init"], store, given, distributed)
     else:
         base = from_preset(store, given, distributed)
     fields = changed(base.to_dict(), given, PLACES)
@@ -111,20 +107,53 @@ def from_preset(store: TokenStore, given: Options, distributed: Distributed) -> 
     )
 
 
-def config_of(path: Path, store: TokenStore) -> PretrainConfig:
+def from_run(
+    run: Path, store: TokenStore, given: Options, distributed: Distributed
+) -> PretrainConfig:
+    """A run that goes on with an earlier one's schedule, or begins one from an imported model.
+
+    Raises:
+        TrainingError: see `config_of`.
+    """
+    fields = fields_of(run / CONFIG, store)
+    if "loop" in fields:
+        base = config_of(run / CONFIG, store, given)
+        return replace(base, init=str(run), loop=replace(base.loop, until=None))
+    return replace(
+        from_preset(store, given, distributed),
+        model=ModelConfig.from_dict(fields["model"]),
+        mask=MaskConfig(**fields["mask"]),
+        stride=fields["stride"],
+        init=str(run),
+    )
+
+
+def config_of(path: Path, store: TokenStore, given: Options) -> PretrainConfig:
     """The configuration of an earlier run, whose tokens must be those of the store's tokenizer.
 
     Raises:
-        TrainingError: the file is not one of a pre-training run, or of another tokenizer.
+        TrainingError: the file is not one of a pre-training run, or of another tokenizer, or
+            --epochs is given beside it.
     """
+    fields = fields_of(path, store)
+    if "loop" not in fields:
+        raise TrainingError(f"{path} is of an imported model, which has no schedule to run again")
+    if "epochs" in given:
+        raise TrainingError(
+            f"{path} decides the length of the run: leave out --epochs, or give --steps"
+        )
+    del fields["kind"], fields["tokens"]
+    return PretrainConfig.from_dict(fields)
+
+
+def fields_of(path: Path, store: TokenStore) -> dict[str, Any]:
+    """What a pre-training run's configuration holds."""
     try:
         fields: dict[str, Any] = json.loads(path.read_text())
-        kind, tokens = fields.pop("kind"), fields.pop("tokens")
+        kind, _ = fields["kind"], fields["tokens"]
     except (OSError, ValueError, KeyError) as error:
         raise TrainingError(f"{path} is not a run's configuration ({error})") from None
     if kind != "pretrain":
         raise TrainingError(f"{path} is of a {kind} run, not of a pre-training run")
-    if "imported" in fields:
-        raise TrainingError(f"{path} is of an imported model, which has no schedule to go on with")
-    refuse_other_tokenizer(path, tokens["tokenizer"], store)
-    return PretrainConfig.from_dict(fields)
+    refuse_other_tokens(path, fields, store)
+    return fields

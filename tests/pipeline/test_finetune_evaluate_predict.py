@@ -6,8 +6,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from told_stores import build_store, pretrain
 from vimpac.datasets import TokenStore
+from vimpac.trainer import Run
 
 PRETRAINED = Path(__file__).parents[1] / "fixtures" / "parity" / "classifier.pt"
 STEPS = ["--steps", 30, "--lr", 0.01, "--batch-size", 8]
@@ -184,9 +186,22 @@ def test_models_in_and_out(own, tmp_path, vimpac):
     line = one_line(vimpac("finetune", "--labels", "list.csv", "--init", "runs/a"))
     assert "does not say which tokenizer its weights read" in line
     line = one_line(vimpac("pretrain", "tokens", "--init", "runs/a", "--out", "runs/d"))
-    assert "has no schedule to go on with" in line
+    assert "does not say which tokenizer its weights read" in line
     words = ["model", "import", PRETRAINED, "--out", "runs/c", "--tokens", "tokens"]
     assert "12 codes, the model 8192" in one_line(vimpac(*words))
+
+
+def test_pre_training_goes_on_from_an_imported_model(own, vimpac):
+    vimpac("model", "export", "runs/pretrain", "--out", "exported")
+    vimpac("model", "import", "exported", "--out", "runs/a")
+    words = ["pretrain", "tokens", "--epochs", 1, "--batch-size", 2]
+    begun = vimpac(*words, "--init", "runs/a", "--out", "runs/b", "--lr", 1e-12, "--json").document
+    assert begun["steps"] > 0
+    before, after = (Run(Path(f"runs/{name}")).weights() for name in "ab")
+    for name in (name for name in before if name.startswith("backbone.")):
+        torch.testing.assert_close(after[name], before[name], atol=1e-6, rtol=0)
+    line = one_line(vimpac(*words, "--config", "runs/a/config.json", "--out", "runs/c"))
+    assert "has no schedule to run again" in line
 
 
 def test_prediction_agrees_with_tokenizing_and_evaluating(

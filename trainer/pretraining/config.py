@@ -56,7 +56,8 @@ class PretrainConfig:
         token_weight, contrastive_weight: of the two losses in the total.
         codebook_embedding: start the token embedding from the tokenizer's codebook, see
             `embedding_from_codebook`; off in the paper.
-        init: a pre-training run whose weights, moments and schedule this one goes on with.
+        init: a pre-training run whose weights, moments and schedule this one goes on with; an
+            imported model has weights alone.
         workers: data loading processes; the data do not depend on it.
     """
 
