@@ -59,6 +59,9 @@ def train(
     consistency: Annotated[
         float, typer.Option(help="Weight of the pull between frames where nothing moves.")
     ] = 0.35,
+    first_pull: Annotated[
+        float, typer.Option(help="Share of both weights to begin with; they grow.")
+    ] = 0.125,
     seed: Seed = 0,
     checkpoint_every: Annotated[int, typer.Option(help="Steps between checkpoints.")] = 250,
     device: Device = "cpu",
@@ -77,6 +80,7 @@ def train(
         learning_rate=learning_rate,
         commitment=commitment,
         consistency=consistency,
+        first_pull=first_pull,
         batch_size=batch_size,
         crop=crop,
         sides=sides,

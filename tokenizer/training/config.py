@@ -26,11 +26,12 @@ class TokenizerTrainingConfig:
         checkpoint_every: Steps between checkpoints.
         unquantised_steps: First steps, without codes; k-means then gives the first codebook.
         learning_rate: Peak of AdamW's rate; warmed up, then a cosine down to zero.
-        commitment: Weight of the pull of latents towards their codes; grows from an eighth of it,
-            as consistency's does.
+        commitment: Weight of the pull of latents towards their codes.
         consistency: Weight of the squared distance between the latents of a quarter of the crops
             and those of the same crops a frame later, where the picture stands still; relative to
             the mean squared distance of latents to their codes.
+        first_pull: Share of both weights that training begins with, growing to all of them: strong
+            pulls at first leave few codes in use.
         evenness: How much farther often used codes seem, see `MovingCodebook.choose`.
         noise: Highest standard deviation of noise added to the input, in [0, 1] pixel units.
         codebook_rate: Share of the codebook's moving averages that a step replaces; falls with
@@ -52,6 +53,7 @@ class TokenizerTrainingConfig:
     learning_rate: float = 2e-3
     commitment: float = 32.0
     consistency: float = 0.35
+    first_pull: float = 0.125
     evenness: float = 0.15
     noise: float = 0.012
     codebook_rate: float = 0.01
@@ -70,6 +72,8 @@ class TokenizerTrainingConfig:
             raise TokenizerError(f"crop must be a multiple of {COMPRESSION}, not {self.crop}")
         if not 1 <= self.sides[0] <= self.sides[1]:
             raise TokenizerError(f"sides must be two sizes, the smaller first, not {self.sides}")
+        if not 0 < self.first_pull <= 1:
+            raise TokenizerError(f"first_pull must be above 0 and at most 1, not {self.first_pull}")
         if not 0 <= self.unquantised_steps < self.steps:
             raise TokenizerError(
                 f"unquantised_steps ({self.unquantised_steps}) must be below steps ({self.steps})"

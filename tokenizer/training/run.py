@@ -34,7 +34,6 @@ _K_MEANS_ROUNDS = 10
 _FAR_STEP = 1 << 40  # draws that belong to no step of training start here
 _RESTART_UNTIL = 0.8  # share of the steps after which every code is left to settle
 _PAIRED = 4  # one crop in so many is also encoded in its other frame
-_FIRST_PULL = 1 / 8  # of the pulls' weights: a strong one at first leaves few codes in use
 
 
 class TrainingRun:
@@ -78,10 +77,11 @@ class TrainingRun:
         quantised, codes, pull = self._quantise(latents)
         pixels = self.model.pixels(quantised)
         progress = self._progress()
-        pull = config.commitment * pull
+        share = config.first_pull ** (1 - progress)
+        loss = reconstruction_loss(pixels, clean, progress) + share * config.commitment * pull
         if codes is not None and config.consistency:
-            pull = pull + config.consistency * self._inconsistency(latents, clean, later, generator)
-        loss = reconstruction_loss(pixels, clean, progress) + _FIRST_PULL ** (1 - progress) * pull
+            apart = self._inconsistency(latents, clean, later, generator)
+            loss = loss + share * config.consistency * apart
         if not math.isfinite(loss.item()):
             raise TokenizerError(
                 f"step {self.step}: the loss is not finite; lower learning_rate "
