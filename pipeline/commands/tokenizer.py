@@ -75,7 +75,7 @@ def train(
     config = TokenizerTrainingConfig(
         steps=steps,
         seed=seed,
-        vocabulary=vocabulary or model.vocabulary,
+        vocabulary=model.vocabulary if vocabulary is None else vocabulary,
         model=replace(model, decoder_channels=decoder_channels or model.decoder_channels),
         learning_rate=learning_rate,
         commitment=commitment,

@@ -122,7 +122,9 @@ def test_training_begins_from_a_tokenizer(media, tmp_path, vimpac):
     assert (refused.code, refused.err.count("cannot begin from")) == (2, 1)
 
 
-def test_only_our_tokenizers_are_trained_on(media, tmp_path, vimpac):
+def test_what_cannot_be_trained_is_refused(media, tmp_path, vimpac):
+    none = vimpac("tokenizer", "train", media[0], "--out", tmp_path / "a", "--vocabulary", 0)
+    assert (none.code, none.err.count("vocabulary 0 is not between")) == (2, 1)
     missing = tmp_path / "none.safetensors"
     refused = vimpac("tokenizer", "train", media[0], "--out", tmp_path / "a", "--init", missing)
     assert (refused.code, refused.err.count("\n")) == (2, 1)
