@@ -75,7 +75,7 @@ def resolve(store: TokenStore, given: Options, distributed: Distributed) -> Pret
     if len(bases) > 1:
         raise TrainingError(f"--{bases[0]} decides the model: leave out --{bases[1]}")
     if "config" in given:
-        base = config_of(given["config"], store, given)
+        base = config_of(given["config"], fields_of(given["config"], store), given)
     elif "init" in given:
         base = from_run(given["init"], store, given, distributed)
     else:
@@ -113,11 +113,11 @@ def from_run(
     """A run that goes on with an earlier one's schedule, or begins one from an imported model.
 
     Raises:
-        TrainingError: see `config_of`.
+        TrainingError: see `fields_of` and `config_of`.
     """
     fields = fields_of(run / CONFIG, store)
     if "loop" in fields:
-        base = config_of(run / CONFIG, store, given)
+        base = config_of(run / CONFIG, fields, given)
         return replace(base, init=str(run), loop=replace(base.loop, until=None))
     return replace(
         from_preset(store, given, distributed),
@@ -128,26 +128,28 @@ def from_run(
     )
 
 
-def config_of(path: Path, store: TokenStore, given: Options) -> PretrainConfig:
-    """The configuration of an earlier run, whose tokens must be those of the store's tokenizer.
+def config_of(path: Path, fields: Mapping[str, Any], given: Options) -> PretrainConfig:
+    """The configuration of an earlier run, from what its file at `path` holds.
 
     Raises:
-        TrainingError: the file is not one of a pre-training run, or of another tokenizer, or
-            --epochs is given beside it.
+        TrainingError: it is of an imported model, or --epochs is given beside it.
     """
-    fields = fields_of(path, store)
     if "loop" not in fields:
         raise TrainingError(f"{path} is of an imported model, which has no schedule to run again")
     if "epochs" in given:
         raise TrainingError(
             f"{path} decides the length of the run: leave out --epochs, or give --steps"
         )
-    del fields["kind"], fields["tokens"]
-    return PretrainConfig.from_dict(fields)
+    own = {name: value for name, value in fields.items() if name not in ("kind", "tokens")}
+    return PretrainConfig.from_dict(own)
 
 
 def fields_of(path: Path, store: TokenStore) -> dict[str, Any]:
-    """What a pre-training run's configuration holds."""
+    """What the configuration of a pre-training run on the store's tokenizer holds.
+
+    Raises:
+        TrainingError: the file is not one of a pre-training run, or of another tokenizer.
+    """
     try:
         fields: dict[str, Any] = json.loads(path.read_text())
         kind, _ = fields["kind"], fields["tokens"]

@@ -157,6 +157,8 @@ def test_bad_settings_are_refused() -> None:
         {"sides": (64, 32)},
         {"unquantised_steps": 24},
         {"batch_size": 0},
+        {"first_pull": 0.0},
+        {"first_pull": 1.5},
     ):
         with pytest.raises(TokenizerError, match=next(iter(wrong))):
             config(**wrong)
@@ -241,6 +243,20 @@ def test_a_network_that_does_not_fit_is_refused(sizes: dict[str, Any], told: str
     tokenizer = VQVAETokenizer(VQVAE(MODEL), MODEL)
     with pytest.raises(TokenizerError, match=told):
         start_from(VQVAE(replace(MODEL, **sizes)), tokenizer)
+
+
+def test_the_pulls_grow(images: list[RGBImage], tmp_path: Path) -> None:
+    """Weak at first, they add less to the first quantised losses than full ones."""
+
+    def losses(first_pull: float) -> list[float]:
+        steps: list[TrainingStep] = []
+        settings = config(first_pull=first_pull, unquantised_steps=1)
+        train_tokenizer(images, tmp_path / SAVED, config=settings, on_step=steps.append)
+        return [step.loss for step in steps]
+
+    grown, full = losses(0.125), losses(1.0)
+    assert grown[0] == full[0]
+    assert grown[1] < full[1]
 
 
 def test_a_run_begun_from_a_tokenizer_resumes(images: list[RGBImage], tmp_path: Path) -> None:

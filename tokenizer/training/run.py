@@ -153,7 +153,7 @@ class TrainingRun:
 
     @torch.no_grad()
     def _start_codebook(self) -> None:
-        """The codes to begin with: k-means over latents of crops that no step of training draws."""
+        """The codes to begin with: the tokenizer's, or k-means over latents of undrawn crops."""
         latents: list[Tensor] = []
         wanted = _LATENTS_PER_CODE * self.config.vocabulary
         while sum(map(len, latents)) < wanted:
