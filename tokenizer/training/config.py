@@ -25,7 +25,7 @@ class TokenizerTrainingConfig:
         resume: Continue from `OUT.checkpoint` if it exists.
         checkpoint_every: Steps between checkpoints.
         unquantised_steps: First steps, without codes; k-means then gives the first codebook.
-        learning_rate: Peak of AdamW's rate; warmed up, then a cosine down to zero.
+        learning_rate: Peak of AdamW's and Muon's rate; warmed up, then a cosine down to zero.
         commitment: Weight of the pull of latents towards their codes.
         consistency: Weight of the squared distance between the latents of a quarter of the crops
             and those of the same crops a frame later, where the picture stands still; relative to
@@ -54,7 +54,7 @@ class TokenizerTrainingConfig:
     commitment: float = 32.0
     consistency: float = 0.35
     first_pull: float = 0.125
-    evenness: float = 0.15
+    evenness: float = 0.3
     noise: float = 0.012
     codebook_rate: float = 0.01
     restart_share: float = 0.3

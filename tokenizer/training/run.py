@@ -28,6 +28,7 @@ from .config import TokenizerTrainingConfig, TrainingStep
 from .crops import digest_pictures, draw_crops, parse_scenes
 from .growth import start_from
 from .losses import consistency_loss, reconstruction_loss, still_tokens
+from .optimizers import descend, learners, make_optimizers
 
 _LATENTS_PER_CODE = 8  # latents k-means sees for each code
 _K_MEANS_ROUNDS = 10
@@ -62,9 +63,7 @@ class TrainingRun:
         self.average.load_state_dict(self.model.state_dict())
         sizes = (config.vocabulary, config.model.latent_channels)
         self.codes = MovingCodebook(*sizes).to(device)
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=0.0, betas=(0.9, 0.99), weight_decay=1e-4
-        )
+        self.optimizers = make_optimizers(self.model)
 
     def advance(self) -> TrainingStep:
         """Do one step and tell what it did."""
@@ -126,12 +125,11 @@ class TrainingRun:
         return apart / self.codes.distance
 
     def _descend(self, loss: Tensor) -> None:
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.config.learning_rate * self._cosine() * min(1, (self.step + 1) / 50)
-        self.optimizer.zero_grad()
+        rate = self.config.learning_rate * self._cosine() * min(1, (self.step + 1) / 50)
+        self.model.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimizer.step()
+        descend(self.optimizers, rate)
         decay = min(self.config.average_decay, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             pairs = zip(self.average.parameters(), self.model.parameters(), strict=True)
@@ -211,11 +209,10 @@ class TrainingRun:
             )
         for name, module in self._modules().items():
             load_into(module, _below(state, name), path)
-        for position, parameter in enumerate(self.model.parameters()):
-            moments = _below(state, f"optimizer.{position}")
-            self.optimizer.state[parameter] = {
+        for name, optimizer, parameter in learners(self.model, self.optimizers):
+            optimizer.state[parameter] = {
                 key: value if key == "step" else value.to(self.device)
-                for key, value in moments.items()
+                for key, value in _below(state, f"optimizer.{name}").items()
             }
         self.step = int(header["step"])
 
@@ -234,9 +231,9 @@ class TrainingRun:
             for name, module in self._modules().items()
             for key, value in module.state_dict().items()
         }
-        for position, parameter in enumerate(self.model.parameters()):
-            for key, value in self.optimizer.state[parameter].items():
-                state[f"optimizer.{position}.{key}"] = value
+        for name, optimizer, parameter in learners(self.model, self.optimizers):
+            for key, value in optimizer.state[parameter].items():
+                state[f"optimizer.{name}.{key}"] = value
         return state
 
 
