@@ -61,3 +61,16 @@ def test_the_order_in_memory_does_not_matter() -> None:
         Muon([parameter], lr=0.1).step()
     torch.testing.assert_close(kernel, other)
     assert not torch.equal(kernel, random(6, 5, 3, 3))
+
+
+def test_a_silent_channel_leaves_no_subnormal_numbers() -> None:
+    kernel = random(4, 3, 1, 1).requires_grad_()
+    muon = Muon([kernel], lr=0.1)
+    kernel.grad = random(4, 3, 1, 1, seed=1)
+    muon.step()
+    kernel.grad[0] = 0
+    for _ in range(1400):  # 0.95^1400 is 6e-32
+        muon.step()
+    momentum = muon.state[kernel]["momentum"]
+    assert not momentum[0].any()
+    assert momentum[1:].all()

@@ -12,11 +12,16 @@ from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 _MOMENTUM = 0.95
 _SCALE = 0.2  # root mean square of a step over the learning rate: about that of AdamW's
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 _ROUNDS = 5
+# What a channel that went silent leaves behind fades into subnormal numbers, which CPUs multiply
+# many times slower; so it is made zero.
+_VANISHED = 1e-30
+_NEGLIGIBLE = 1e-9  # beside the matrix's norm
 
 
 class Muon(torch.optim.Optimizer):
@@ -38,6 +43,7 @@ class Muon(torch.optim.Optimizer):
                 if "momentum" not in state:
                     state["momentum"] = torch.zeros_like(kernel)
                 momentum = state["momentum"].lerp_(kernel.grad, 1 - _MOMENTUM)
+                momentum.copy_(F.hardshrink(momentum, _VANISHED))
                 change = kernel.grad.lerp(momentum, _MOMENTUM).permute(0, 2, 3, 1)
                 rows = change.flatten(1)
                 step = orthogonal(rows).view(change.shape).permute(0, 3, 1, 2)
@@ -52,7 +58,7 @@ def orthogonal(matrix: Tensor) -> Tensor:
     """
     if matrix.shape[0] > matrix.shape[1]:
         return orthogonal(matrix.T).T
-    matrix = matrix / (matrix.norm() + 1e-7)
+    matrix = F.hardshrink(matrix / (matrix.norm() + 1e-7), _NEGLIGIBLE)
     gram = matrix @ matrix.T
     left = torch.eye(len(gram), device=gram.device, dtype=gram.dtype)
     a, b, c = _COEFFICIENTS
