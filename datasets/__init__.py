@@ -3,7 +3,7 @@
 from .build import commit_shard, committed, committed_videos, create_store, failures
 from .convert import convert
 from .entropy import measure_entropy
-from .errors import StoreError
+from .errors import NO_VIDEOS, StoreError
 from .format.commit import CommitRecord, VideoFailure, read_commit
 from .format.identity import StoreIdentity, TokenizerIdentity, read_identity
 from .format.plan import Plan, PlanItem, make_plan, read_plan
@@ -47,6 +47,7 @@ __all__ = [
     "CROPS",
     "FULL",
     "LARGEST_METADATA",
+    "NO_VIDEOS",
     "SPECIAL_TOKENS",
     "TASKS",
     "TRAIN",

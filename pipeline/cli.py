@@ -1,5 +1,6 @@
 """The `vimpac` command: its commands, and what a user's mistake looks like."""
 
+import io
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -55,6 +56,8 @@ def vimpac(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a user's mistake is one line on stderr and exit code 2."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be text
     try:
         app(args=arguments, prog_name="vimpac")
     except USER_ERRORS as error:
@@ -64,7 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         console.fail(f"{error.strerror or error}: {error.filename or 'file system'}")
         sys.exit(USER_MISTAKE)
     except KeyboardInterrupt:
-        console.fail("interrupted; what is finished stays, the same command goes on")
+        console.fail(
+            "interrupted; what is finished stays: repeat the command, a training with --resume"
+        )
         sys.exit(INTERRUPTED)
 
 

@@ -153,6 +153,10 @@ def _troubles(config: MotionConfig) -> Iterator[str]:
         yield f"classes must be distinct and among {', '.join(CLASSES)}; got {config.classes}"
     if config.size < 16 or config.size % 2:
         yield f"size must be even and at least 16, got {config.size}"
+    lengths = (config.fps, config.seconds, config.unlabelled_seconds)
+    if not all(map(math.isfinite, lengths)):
+        yield f"fps, seconds and unlabelled_seconds must be finite, got {lengths}"
+        return
     if not (config.fps > 0 and round(config.fps * config.seconds) >= 2):
         yield f"fps x seconds must make at least 2 frames, got {config.fps} x {config.seconds}"
     if min(config.train, config.validation, config.unlabelled) < 0 or config.seed < 0:

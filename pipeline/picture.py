@@ -47,8 +47,13 @@ def draw_fill_in(
         boxes: boxes of the mask.
 
     Raises:
-        PipelineError: a video cannot be read, or is shorter than a clip.
+        PipelineError: a video cannot be read, or is shorter than a clip, or tokens span frames.
     """
+    if tokenizer.temporal_compression > 1:
+        raise PipelineError(
+            f"tokens of {tokenizer.name} span {tokenizer.temporal_compression} frames: the fill-in "
+            "is drawn for tokens of one frame; `vimpac tokens preview` draws any"
+        )
     shown = [
         clip_strips(middle_clip(video, model, fps, size), model, tokenizer, boxes, seed)
         for seed, video in enumerate(videos)
@@ -135,7 +140,7 @@ def decode(tokenizer: Tokenizer, codes: Tensor) -> Frames:
 def write_picture(out: Path, strips: Sequence[Frames], labels: Sequence[str]) -> Path:
     """Write labelled strips of frames as a PNG."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    compose(strips, labels).save(out)
+    compose(strips, labels).save(out, "PNG")
     return out
 
 

@@ -115,12 +115,18 @@ def join(device: str = "auto") -> Iterator[Distributed]:
             its local rank.
 
     Raises:
-        TrainingError: there is no such device here.
+        TrainingError: there is no such device here, or other processes are told of, but not
+            this one's place among them.
     """
     world_size = int(os.environ.get("WORLD_SIZE", "1"))
     if world_size == 1:
         yield Distributed(device=choose_device(device))
         return
+    if "LOCAL_RANK" not in os.environ:
+        raise TrainingError(
+            f"WORLD_SIZE is {world_size}, but LOCAL_RANK is not set: start with torchrun, or unset "
+            "WORLD_SIZE to train alone"
+        )
     own = choose_device(device, local_rank=int(os.environ["LOCAL_RANK"]))
     if own.type == "cuda":
         torch.cuda.set_device(own)

@@ -39,7 +39,7 @@ def model_info(
     Raises:
         TrainingError: an unknown preset, or sizes that make no token grid.
     """
-    if size % compression or size < compression:
+    if compression < 1 or size % compression or size < compression:
         raise TrainingError(f"frame size {size} is not a multiple of the compression {compression}")
     if mask_boxes < 1 or frames < 1:
         raise TrainingError("a clip needs at least 1 frame and its mask at least 1 box")

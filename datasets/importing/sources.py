@@ -104,7 +104,7 @@ class NpzDatabase:
         if label is None:
             return None
         if label.size != 1:
-            raise StoreError(f"its label should be one number, found {label.shape}")
+            raise StoreError(f"{key}: its label should be one number, found {label.shape}")
         return int(label.item())
 
     def member(self, key: str, name: str) -> NDArray[np.integer] | None:

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import StoreError
+from ..errors import NO_VIDEOS, StoreError
 
 
 def select_videos(
@@ -28,6 +28,8 @@ def select_videos(
         if (only is None or fnmatchcase(key, only))
         and (exclude is None or not fnmatchcase(key, exclude))
     ]
+    if not len(keys):
+        raise StoreError(NO_VIDEOS)
     if not places:
         raise StoreError(
             f"none of the {len(keys)} videos is left (only {only!r}, exclude {exclude!r}); "

@@ -7,6 +7,7 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import NO_VIDEOS, StoreError
 from .listing import ListedVideo, Listing, TaskError
 
 SHOWN = 5
@@ -135,6 +136,7 @@ def labelled_split(
     Raises:
         TaskError: no video of the split is listed or none is in the store, a class that the
             model does not know, or two lines that disagree about one video.
+        StoreError: the store holds no video at all.
     """
     names = tuple(classes) if classes is not None else listing.classes
     videos = listing.of_split(split)
@@ -144,6 +146,8 @@ def labelled_split(
     unknown = sorted({str(video.label) for video in videos} - label_of.keys())
     if unknown:
         raise TaskError(f"{split} videos of classes that training has not: {', '.join(unknown)}")
+    if not len(keys):
+        raise StoreError(NO_VIDEOS)
     numbers = find_videos(listing, keys, by_stem=by_stem)
     found = {numbers[video.key]: video for video in videos if video.key in numbers}
     if not found:

@@ -56,10 +56,10 @@ def finetune(
     ] = None,
     balance_classes: Annotated[
         bool | None,
-        typer.Option("--balance-classes", help="Weigh videos so that classes weigh alike."),
+        typer.Option(help="Weigh videos so that classes weigh alike."),
     ] = None,
     freeze_backbone: Annotated[
-        bool | None, typer.Option("--freeze-backbone", help="Train the classifier alone.")
+        bool | None, typer.Option(help="Train the classifier alone.")
     ] = None,
     classifier_dropout: Annotated[
         float | None, typer.Option(help="Before the classifier; 0.")

@@ -101,6 +101,7 @@ def resolve(
         "labels": asdict(labels),
         "classes": list(split.classes),
         "init": str(init.path) if init else None,
+        "views": list(labels.kind.views(store.identity.views)),
     }
     if "precision" in given or "config" not in given:
         name = given.get("precision", "auto")

@@ -71,7 +71,7 @@ def pretrain(
     ] = None,
     codebook_embedding: Annotated[
         bool | None,
-        typer.Option("--codebook-embedding", help="Start the embedding from the codebook."),
+        typer.Option(help="Start the embedding from the codebook."),
     ] = None,
     seed: options.SeedOrBase = None,
     device: options.Device = "auto",

@@ -1,6 +1,7 @@
 """What the training commands share: sizes of a run, its scale, its progress."""
 
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,6 +17,7 @@ from ...trainer import (
     Outcome,
     Run,
     StepReport,
+    TrainingError,
     read_metrics,
 )
 from ...trainer.loop.run_folder import METRICS
@@ -63,7 +65,13 @@ def batch_for(requested: int | None, paper: int, videos: int, distributed: Distr
 
 
 def steps_for(epochs: float, videos: int, batch: int) -> int:
-    """Optimiser steps of so many passes over the videos."""
+    """Optimiser steps of so many passes over the videos.
+
+    Raises:
+        PipelineError: it is no number of passes.
+    """
+    if not 0 < epochs < math.inf:
+        raise PipelineError(f"--epochs should be a number above 0, not {epochs}")
     return max(round(epochs * videos / batch), 1)
 
 
@@ -98,18 +106,22 @@ def find_tokens(given: str | None, *names: str) -> str | Path:
             return place
     raise PipelineError(
         f"no token store at {' or '.join(map(str, places))}: make one with "
-        "`vimpac tokenize VIDEOS --out tokens/`, or name one with --tokens"
+        "`vimpac tokenize VIDEOS --out tokens/`, or name another"
     )
 
 
 def latest_pretraining() -> Path | None:
     """The newest pre-training run below `runs/`, none where there is none."""
-    runs = [
-        path.parent
-        for path in RUNS.glob("*/config.json")
-        if Run(path.parent).config.get("kind") == "pretrain" and Run(path.parent).checkpoints
-    ]
+    runs = [path.parent for path in RUNS.glob("*/config.json") if is_pretraining(Run(path.parent))]
     return max(runs, key=lambda path: Run(path).latest.stat().st_mtime, default=None)
+
+
+def is_pretraining(run: Run) -> bool:
+    """Whether it is a pre-training run with a checkpoint to go on from."""
+    try:
+        return run.config["kind"] == "pretrain" and bool(run.checkpoints)
+    except TrainingError:
+        return False
 
 
 def given_options(context: typer.Context) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from statistics import fmean
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numcodecs.zstd import Zstd
+from numpy.typing import NDArray
 
 from ...tokenizer import Tokenizer, load_tokenizer
 from ..errors import PipelineError
@@ -29,8 +30,11 @@ PROBED = 32
 MEASURED, MEASURED_SECONDS = 8, 10.0
 """Videos of which the first batch is tokenized, unless that takes longer."""
 
-COMPRESSION = Zstd(level=15)
-"""As shards of the form `zarr` are compressed."""
+STORED: dict[str, Callable[[NDArray[np.integer]], int]] = {
+    "zarr": lambda codes: len(Zstd(level=15).encode(codes)),
+    "webdataset": lambda codes: codes.nbytes,
+}
+"""Bytes that codes take in a shard, by its form."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,7 +71,7 @@ def estimate(config: TokenizeConfig, options: RunOptions) -> dict[str, Any]:
     probed = found[:PROBED]
     lengths = {source: seconds for source in probed if (seconds := length_of(source)) is not None}
     with one_thread():
-        samples = measure(list(lengths), tokenizer, config.recipe)
+        samples = measure(list(lengths), tokenizer, config.recipe, STORED[config.form])
     if not samples:
         raise PipelineError(
             f"none of {len(probed)} sampled videos can be read; {len(missing)} are missing"
@@ -131,7 +135,12 @@ def length_of(source: VideoSource) -> float | None:
         return None
 
 
-def measure(sources: list[VideoSource], tokenizer: Tokenizer, recipe: Recipe) -> list[Measured]:
+def measure(
+    sources: list[VideoSource],
+    tokenizer: Tokenizer,
+    recipe: Recipe,
+    stored: Callable[[NDArray[np.integer]], int],
+) -> list[Measured]:
     """Tokenize the first frames of some videos."""
     tokenizer.encode(torch.zeros(1, 3, recipe.size, recipe.size, dtype=torch.uint8))  # warm up
     began = time.monotonic()
@@ -140,13 +149,18 @@ def measure(sources: list[VideoSource], tokenizer: Tokenizer, recipe: Recipe) ->
         if len(samples) == MEASURED or time.monotonic() - began > MEASURED_SECONDS:
             break
         try:
-            samples.append(measure_one(source, tokenizer, recipe))
+            samples.append(measure_one(source, tokenizer, recipe, stored))
         except (VideoError, StopIteration):
             continue
     return samples
 
 
-def measure_one(source: VideoSource, tokenizer: Tokenizer, recipe: Recipe) -> Measured:
+def measure_one(
+    source: VideoSource,
+    tokenizer: Tokenizer,
+    recipe: Recipe,
+    stored: Callable[[NDArray[np.integer]], int],
+) -> Measured:
     """Tokenize the first batch of frames of a video; raises VideoError or StopIteration."""
     size, *others = recipe.sizes
     began = time.monotonic()
@@ -162,5 +176,5 @@ def measure_one(source: VideoSource, tokenizer: Tokenizer, recipe: Recipe) -> Me
         decode_seconds=decoded / piece.frames,
         encode_seconds=encoder.encode_seconds / piece.frames,
         tokens=sum(view.size for view in codes) / piece.frames,
-        bytes=sum(len(COMPRESSION.encode(view)) for view in codes) / piece.frames,
+        bytes=sum(map(stored, codes)) / piece.frames,
     )

@@ -61,7 +61,7 @@ def part_of(shards: int, part: str | None) -> range:
         return range(shards)
     match = re.fullmatch(r"(\d+)/(\d+)", part)
     if match is None or not int(match[2]) or int(match[1]) > int(match[2]):
-        raise PipelineError(f"--shard should be i/n with i from 0 to n - 1, not {part}")
+        raise PipelineError(f"--shard should be i/n, i from 0 to n - 1 or 1 to n, not {part}")
     number, count = int(match[1]), int(match[2])
     return range(number % count, shards, count)
 

@@ -72,6 +72,14 @@ def test_a_bad_file_alone_ends_with_2(bad_files, tmp_path, vimpac, name):
     assert "Traceback" not in ended.err
 
 
+def test_a_store_without_videos_is_told(bad_files, tmp_path, vimpac):
+    out = tmp_path / "tokens"
+    vimpac("tokenize", bad_files / "text.mp4", "--out", out, "--processes", 1)
+    for words in (["pretrain", out], ["tokens", "preview", out]):
+        assert "the store holds no video" in one_line(vimpac(*words, "--out", tmp_path / "made"))
+    assert not (tmp_path / "made").exists()
+
+
 def test_too_many_failures_end_the_run(bad_files, tmp_path, vimpac):
     out = tmp_path / "tokens"
     listed = tmp_path / "failures.jsonl"
@@ -121,12 +129,19 @@ def one_line(ended):
         (["predict", "{classifier}", "{clip}", "--crops", "2"], "1 or 3 crops, not 2"),
         (["predict", "{classifier}", "{clip}", "--top", "-1"], "at least 1 class"),
         (["preview", "{classifier}", "{clip}"], "not a pre-training run"),
+        (["pretrain", "{store}", "--epochs", "nan"], "--epochs should be a number above 0"),
+        (["pretrain", "{store}", "--epochs", "0"], "--epochs should be a number above 0"),
+        (["evaluate", "{other}"], "not a run: its config.json is of something else"),
+        (["evaluate", "{classifier}", "--workers", "-1"], "workers must be at least 0"),
+        (["evaluate", "{classifier}", "--predictions", "{tmp}/note.txt/a.csv"], "note.txt"),
         (["tokens", "info", "{tmp}"], "not a token store"),
         (["tokens", "verify", "{tmp}/none"], "not a token store"),
         (["tokenizer", "info", "{tmp}/none"], "no such tokenizer"),
         (["tokenizer", "train", "{tmp}", "--out", "{tmp}/t"], "no image"),
         (["model", "info", "--size", "100"], "100"),
+        (["model", "info", "--compression", "0"], "compression 0"),
         (["synth", "motion", "{tmp}/m", "--photos", "{tmp}"], "photographs"),
+        (["synth", "motion", "{tmp}/m", "--photos", "{tmp}", "--seconds", "nan"], "finite"),
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value[:2]),
 )
@@ -135,7 +150,9 @@ def test_a_mistake_is_one_line(
 ):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "note.txt").write_text("not a video")
-    places = {"tmp": tmp_path, "clip": clips[1], "store": store}
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "config.json").write_text('{"model_type": "bert"}')
+    places = {"tmp": tmp_path, "clip": clips[1], "store": store, "other": tmp_path / "other"}
     places |= {"backbone": backbone, "classifier": classifier}
     assert says in one_line(vimpac(*(word.format(**places) for word in words)))
 

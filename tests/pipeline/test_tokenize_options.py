@@ -42,6 +42,12 @@ def test_a_dry_run_tells_what_would_come_and_writes_nothing(videos, tmp_path, vi
     assert plan["seconds"] == pytest.approx(plan["decode_seconds"] + plan["encode_seconds"])
 
 
+def test_a_dry_run_of_tars_counts_codes_as_they_are(videos, tmp_path, vimpac):
+    words = ["tokenize", videos, "--out", tmp_path / "tokens", *SIZES, "--format", "webdataset"]
+    plan = vimpac(*words, "--dry-run", "--json").document
+    assert plan["bytes"] == pytest.approx(2 * plan["tokens"], abs=2)
+
+
 def test_a_dry_run_tells_the_share_of_a_part(videos, tmp_path, vimpac, monkeypatch):
     words = ["tokenize", videos, "--out", tmp_path / "tokens", *SIZES, "--videos-per-shard", 2]
     words += ["--dry-run", "--json"]

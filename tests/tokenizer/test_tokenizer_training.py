@@ -127,6 +127,30 @@ def test_pairs_of_frames_are_trained_on(images: list[RGBImage], tmp_path: Path) 
     assert load_tokenizer(out).fingerprint != load_tokenizer(alone).fingerprint
 
 
+def test_an_interrupted_run_is_not_begun_anew_unasked(
+    images: list[RGBImage], tmp_path: Path
+) -> None:
+    out = tmp_path / "a.safetensors"
+    with pytest.raises(Killed):
+        train_tokenizer(images, out, config=config(), on_step=kill_at(6))
+    left = (tmp_path / "a.safetensors.checkpoint").read_bytes()
+    with pytest.raises(TokenizerError, match="--resume"):
+        train_tokenizer(images, out, config=config())
+    assert (tmp_path / "a.safetensors.checkpoint").read_bytes() == left
+
+
+def test_a_line_cut_short_does_not_stop_what_resumes(
+    images: list[RGBImage], tmp_path: Path
+) -> None:
+    out = tmp_path / "a.safetensors"
+    with pytest.raises(Killed):
+        train_tokenizer(images, out, config=config(), on_step=kill_at(6))
+    (tmp_path / "a.jsonl").write_text('{"step": 2}\n{"step": 5, "lo')
+    train_tokenizer(images, out, config=config(resume=True))
+    steps = [json.loads(line)["step"] for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert steps == [2, config().steps]
+
+
 def test_a_checkpoint_of_another_run_is_refused(images: list[RGBImage], tmp_path: Path) -> None:
     out = tmp_path / "a.safetensors"
     with pytest.raises(Killed):

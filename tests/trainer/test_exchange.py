@@ -185,10 +185,25 @@ def test_weights_that_do_not_fit_their_configuration_are_refused(tmp_path, finet
     import_model(finetuned, run, ImportOptions(classes=CLASSES))
     config = {**run.config, "classes": ["a", "b"]}
     (run.path / "config.json").write_text(json.dumps(config))
-    with pytest.raises(TrainingError, match=r"of 2 classes: .*head\.linear"):
+    with pytest.raises(TrainingError, match=r"is not of the model .*head\.linear"):
         load_classifier(run)
     with pytest.raises(TrainingError, match="do not fit the configuration"):
         export_run(run, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"format_version": "one"}, {"model": None}, {"classes": "ab"}, {"kind": "bert"}],
+)
+def test_a_folder_that_is_no_exported_model_is_refused(tmp_path, finetuned, changed):
+    run, out = Run(tmp_path / "run"), tmp_path / "out"
+    import_model(finetuned, run, ImportOptions(classes=CLASSES))
+    export_run(run, out)
+    config = json.loads((out / "config.json").read_text())
+    (out / "config.json").write_text(json.dumps(config | changed))
+    with pytest.raises(TrainingError) as refusal:
+        from_pretrained(out)
+    assert str(out) in str(refusal.value)
 
 
 def test_a_fresh_head_is_refused(tmp_path, finetuned):

@@ -26,6 +26,7 @@ from vimpac.trainer import (
     task_recipe,
 )
 from vimpac.trainer.classification.finetuning import class_weights, classification_objective
+from vimpac.trainer.classification.starting import nearest_stride
 from vimpac.trainer.loop.optimizer import make_optimizer
 
 ADAMW = OptimizerConfig(lr=3e-3, weight_decay=0.05, betas=(0.9, 0.98))
@@ -97,6 +98,13 @@ def test_clips_of_another_shape_are_refused_unless_asked_for(init, small_store, 
     with pytest.raises(TrainingError, match="frames must be at least 1, not 0"):
         pretrained_shape(init, small_store, frames=0)
     assert pretrained_shape(init, small_store) == MODEL
+
+
+@pytest.mark.parametrize(
+    ("stored", "wanted", "stride"), [(10, 4, 3), (18, 4, 5), (5, 2, 3), (8, 4, 2), (2, 4, 1)]
+)
+def test_the_nearest_stride_is_nearest_in_frames_a_second(stored, wanted, stride):
+    assert nearest_stride(stored, wanted) == stride
 
 
 def test_a_stride_gives_the_recipes_rate_or_that_of_pretraining(init, small_store, large_store):

@@ -112,6 +112,13 @@ def test_a_forecast_counts_the_run(store):
     assert 0.5 * dense < told["flops_a_step"] < 1.5 * dense
 
 
+def test_a_forecast_counts_what_is_left_of_an_earlier_run(first, store):
+    left = replace(CONFIG, init=str(first.path), loop=replace(CONFIG.loop, until=None))
+    assert forecast(store, left, ALONE)["steps"] == 4
+    with pytest.raises(TrainingError, match="is at step 6 of 6"):
+        forecast(store, replace(CONFIG, init=str(first.path)), ALONE)
+
+
 def test_accumulation_lowers_the_forecast_memory(store):
     parts = replace(CONFIG, loop=replace(CONFIG.loop, accumulate=4))
     assert (

@@ -42,15 +42,20 @@ def train_tokenizer(
 
     Raises:
         TokenizerError: `out` is a folder, images or configuration cannot be trained on, a
-            checkpoint belongs to other data or another configuration, `start` does not fit, or
-            the loss stopped being finite.
+            checkpoint belongs to other data or another configuration or is not to be resumed,
+            `start` does not fit, or the loss stopped being finite.
     """
     out = Path(out)
     if out.is_dir():
         raise TokenizerError(f"{out} is a folder: name the .safetensors file to write")
     checkpoint = out.with_name(out.name + ".checkpoint")
+    if checkpoint.exists() and not config.resume:
+        raise TokenizerError(
+            f"{checkpoint} is of a training that was interrupted: go on with it (--resume), or "
+            "delete it to begin anew"
+        )
     run = TrainingRun(images, config, device, start)
-    if config.resume and checkpoint.exists():
+    if checkpoint.exists():
         run.load(checkpoint)
     monitor = TrainingMonitor(out, run)
     while run.step < config.steps:

@@ -30,10 +30,11 @@ class TrainingMonitor:
         self._log = out.with_suffix(".jsonl")
         self._picture = out.with_suffix(".png")
         self._run = run
-        lines = self._log.read_text().splitlines() if run.step and self._log.exists() else []
-        kept = [line for line in lines if json.loads(line)["step"] <= run.step]
+        kept = _lines_until(self._log, run.step) if run.step and self._log.exists() else []
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        self._log.write_text("".join(line + "\n" for line in kept))
+        temporary = self._log.with_name(f".{self._log.name}")
+        temporary.write_text("".join(line + "\n" for line in kept))
+        temporary.replace(self._log)
 
     def log(self, report: TrainingStep) -> None:
         """Write a line, at one step in fifty."""
@@ -55,3 +56,16 @@ class TrainingMonitor:
         temporary = self._picture.with_name(f".{self._picture.name}")
         Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy()).save(temporary, "PNG")
         temporary.replace(self._picture)
+
+
+def _lines_until(log: Path, step: int) -> list[str]:
+    """The lines of steps up to `step`; a last one that a kill cut short is left out."""
+    kept = []
+    for line in log.read_text().splitlines():
+        try:
+            done = json.loads(line)["step"]
+        except ValueError:
+            break
+        if done <= step:
+            kept.append(line)
+    return kept

@@ -205,7 +205,7 @@ class TrainingRun:
         if any(header.get(key) != value for key, value in self._identity().items()):
             raise TokenizerError(
                 f"{path}: belongs to other images or another configuration; "
-                "repeat the command that began it, or train without resuming"
+                "repeat the command that began it, or delete it to begin anew"
             )
         for name, module in self._modules().items():
             load_into(module, _below(state, name), path)

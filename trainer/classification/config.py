@@ -54,6 +54,8 @@ class FinetuneConfig:
         for name in ("classifier_dropout", "label_smoothing"):
             if not 0 <= getattr(self, name) < 1:
                 raise TrainingError(f"{name} must be in [0, 1), not {getattr(self, name)}")
+        if self.workers < 0:
+            raise TrainingError(f"workers must be at least 0, not {self.workers}")
         if len(self.classes) < 2:
             raise TrainingError(f"a classifier needs two classes, found {list(self.classes)}")
 

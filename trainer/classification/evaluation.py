@@ -15,7 +15,7 @@ from ..loop.setup import refuse_other_store
 from .inference import check_protocol, clip_probabilities, shown_crops, spread_order
 from .model import Classifier
 from .recipes import task_recipe
-from .report import accuracies, answers, refuse_other_ending, write_answers
+from .report import accuracies, answers, refuse_unwritable, write_answers
 from .tally import Tally
 from .trained import load_classifier
 
@@ -42,6 +42,8 @@ class EvaluationConfig:
 
     def __post_init__(self) -> None:
         check_protocol(self.clips, self.crops)
+        if self.workers < 0:
+            raise TrainingError(f"workers must be at least 0, not {self.workers}")
 
 
 def evaluate_classifier(
@@ -75,7 +77,7 @@ def evaluate_classifier(
     """
     config = config or EvaluationConfig()
     if predictions is not None:
-        refuse_other_ending(predictions)
+        refuse_unwritable(predictions)
     model, trained = load_classifier(run).to(distributed.device), run.config
     refuse_other_store(run, store)
     labels = config.labels or recorded_labels(run)

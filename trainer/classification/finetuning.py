@@ -48,6 +48,7 @@ def finetune(
     Raises:
         TrainingError: the weights do not fit, or the run exists and is not to be resumed.
         TaskError: the labels are not understood, or no video of the task is in the store.
+        StoreError: the store has not the views of `config`.
     """
     split = config.labels.join(store.keys, TRAIN, config.classes)
     torch.manual_seed(config.loop.seed)
@@ -60,6 +61,7 @@ def finetune(
     if init is not None:
         before = ModelConfig.from_dict(init.config["model"])
         model.backbone.load_state_dict(backbone_weights(init.weights(), before, config.model))
+    clips = training_clips(store, split, config)
     settings = {**config.to_dict(), "training_videos": split.to_dict()}
     prepare_run(run, "finetune", settings, store, distributed, resume=resume)
     if split.missing and distributed.leads:
@@ -73,7 +75,7 @@ def finetune(
             weights=class_weights(split).to(distributed.device) if config.balance_classes else None,
             smoothing=config.label_smoothing,
         ),
-        partial(training_batches, store, split, config, distributed),
+        partial(training_batches, clips, config, distributed),
         run=run,
         loop=config.loop,
         optimizer_config=config.optimizer,
@@ -83,15 +85,9 @@ def finetune(
     )
 
 
-def training_batches(
-    store: TokenStore,
-    split: LabelledSplit,
-    config: FinetuneConfig,
-    distributed: Distributed,
-    start: int,
-) -> Iterator[list[tuple[Tensor, ...]]]:
-    """This rank's part of every batch from step `start` on, on the device."""
-    clips = RandomClips(
+def training_clips(store: TokenStore, split: LabelledSplit, config: FinetuneConfig) -> RandomClips:
+    """A clip of each video, drawn anew at each step."""
+    return RandomClips(
         store,
         frames=config.model.frames,
         stride=config.stride,
@@ -101,6 +97,12 @@ def training_batches(
         labels=split.labels,
         views=config.views,
     )
+
+
+def training_batches(
+    clips: RandomClips, config: FinetuneConfig, distributed: Distributed, start: int
+) -> Iterator[list[tuple[Tensor, ...]]]:
+    """This rank's part of every batch from step `start` on, on the device."""
     loader = ClipLoader(
         clips,
         batch_size=config.batch_size,

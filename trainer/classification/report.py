@@ -2,6 +2,7 @@
 
 import csv
 import json
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -75,10 +76,13 @@ def answers(tally: Tally, keys: Sequence[str], classes: Sequence[str]) -> Iterat
         }
 
 
-def refuse_other_ending(path: Path) -> None:
-    """Raise TrainingError where `write_answers` would not know how to write."""
+def refuse_unwritable(path: Path) -> None:
+    """Raise TrainingError or OSError where `write_answers` could not write."""
     if path.suffix not in (".csv", ".jsonl"):
         raise TrainingError(f"{path} should end in .csv or .jsonl")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=path.parent):
+        pass
 
 
 def write_answers(path: Path, rows: Iterator[dict[str, Any]]) -> None:
@@ -87,8 +91,7 @@ def write_answers(path: Path, rows: Iterator[dict[str, Any]]) -> None:
     Raises:
         TrainingError: the name ends in neither `.jsonl` nor `.csv`.
     """
-    refuse_other_ending(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    refuse_unwritable(path)
     with path.open("w", encoding="utf-8", newline="") as file:
         if path.suffix == ".jsonl":
             file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)

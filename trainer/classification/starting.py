@@ -1,5 +1,6 @@
 """What fine-tuning starts from: a pre-training run whose clips may have had another shape."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -86,7 +87,7 @@ def choose_stride(
         raise TrainingError(f"stride must be at least 1, not {asked}")
     stored = store_rate(store)
     before = None if init is None else pretraining_rate(init)
-    recipes = max(round(stored / (recipe_fps or before or stored)), 1)
+    recipes = nearest_stride(stored, recipe_fps or before or stored)
     stride = recipes if asked is None else asked
     of_recipe = recipe_fps is not None and stride == recipes
     if before not in (None, stored / stride) and not of_recipe and not interpolate:
@@ -96,6 +97,12 @@ def choose_stride(
             "them, or give another --stride"
         )
     return stride
+
+
+def nearest_stride(stored: float, wanted: float) -> int:
+    """The stride that leaves the number of frames a second nearest to the wanted, of `stored`."""
+    below = max(math.floor(stored / wanted), 1)
+    return min(below, below + 1, key=lambda stride: abs(stored / stride - wanted))
 
 
 def store_rate(store: TokenStore) -> float:

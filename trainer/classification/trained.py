@@ -1,7 +1,7 @@
 """The classifier that a fine-tuning run ended with."""
 
 from ..errors import TrainingError
-from ..loop.run_folder import Run
+from ..loop.run_folder import Run, load_weights
 from ..model.config import ModelConfig
 from .model import Classifier
 
@@ -20,14 +20,7 @@ def load_classifier(run: Run) -> Classifier:
             f"fine-tune it first (vimpac finetune --init {run.path})"
         )
     model = Classifier(ModelConfig.from_dict(config["model"]), len(config["classes"]))
-    try:
-        model.load_state_dict(run.weights())
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise TrainingError(
-            f"{run.latest} is not of the model that {run.path / 'config.json'} describes, of "
-            f"{len(config['classes'])} classes: {reason:.300}"
-        ) from None
+    load_weights(model, run)
     if not model.head.linear.weight.any():
         raise TrainingError(f"{run.path}: its classifier is fresh, all zeros: fine-tune it first")
     return model.eval()

@@ -119,9 +119,12 @@ def read_exported(folder: Path) -> ExportedModel:
     """
     try:
         config = json.loads((folder / CONFIG).read_text())
-        version, kind = config["format_version"], config["kind"]
+        version, kind = int(config["format_version"]), config["kind"]
+        shape, classes = config["model"], config["classes"] if kind == "finetune" else []
+        if not (isinstance(shape, dict) and isinstance(classes, list)):
+            raise TypeError(f"{CONFIG} has no model or no classes")
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainingError(f"{folder} is no exported model: {error}") from None
+        raise TrainingError(f"{folder} is no exported model: {error!r}") from None
     if version > FORMAT_VERSION or kind not in ("pretrain", "finetune"):
         raise TrainingError(f"{folder} is of a newer vimpac ({kind}, format {version}): upgrade")
     return ExportedModel(config=config, weights=read_tensors(folder / WEIGHTS))

@@ -15,7 +15,7 @@ from torch import Tensor
 from ..distributed import Distributed
 from ..errors import TrainingError
 from .config import LoopConfig
-from .run_folder import METRICS, TENSORBOARD, Run
+from .run_folder import METRICS, TENSORBOARD, Run, write_text
 
 Item = TypeVar("Item")
 
@@ -121,7 +121,7 @@ class Log:
 def _metrics_file(path: Path, start: int) -> Callable[[int, dict[str, float]], None]:
     """Append a line a report, after dropping what a killed run logged past its last checkpoint."""
     kept = [line for line in read_metrics(path) if line["step"] <= start]
-    path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+    write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
 
     def write(step: int, figures: dict[str, float]) -> None:
         with path.open("a") as file:

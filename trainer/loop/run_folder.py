@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import TrainingError
 
@@ -25,6 +25,7 @@ CONFIG, METRICS, CHECKPOINTS = "config.json", "metrics.jsonl", "checkpoints"
 TENSORBOARD = "tensorboard"
 WEIGHTS, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
 TEMPORARY = ".writing-"
+KINDS = ("pretrain", "finetune")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ class Run:
             ) from None
         except (OSError, ValueError) as error:
             raise TrainingError(f"{self.path / CONFIG} cannot be read: {error}") from None
+        if not isinstance(config, dict) or config.get("kind") not in KINDS:
+            raise TrainingError(f"{self.path} is not a run: its {CONFIG} is of something else")
         return config
 
     @property
@@ -72,10 +75,25 @@ class Run:
         return read_tensors(self.latest / WEIGHTS)
 
 
+def load_weights(model: nn.Module, run: Run) -> None:
+    """Give a model the newest checkpoint's weights.
+
+    Raises:
+        TrainingError: they are not of such a model.
+    """
+    try:
+        model.load_state_dict(run.weights())
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise TrainingError(
+            f"{run.latest} is not of the model that {run.path / CONFIG} describes: {reason:.300}"
+        ) from None
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
     descriptor, temporary = tempfile.mkstemp(prefix=TEMPORARY, dir=path.parent)
-    with os.fdopen(descriptor, "w") as file:
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
@@ -97,4 +115,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 def remove_leftovers(folder: Path) -> None:
     """Delete what a killed writer left half-written."""
     for leftover in folder.glob(f"{TEMPORARY}*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)

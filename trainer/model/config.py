@@ -18,7 +18,7 @@ class ModelConfig:
 
     Attributes:
         vocabulary: codes of the tokenizer; the embedding adds `SPECIAL_TOKENS` rows.
-        frames, height, width: the token grid of a clip, `(T, H, W)`.
+        frames, grid: the tokens of a clip, `T` and `(H, W)`.
         layers, width, heads: depth, model width and attention heads of a block.
         attention_width: summed width of a block's heads; 0 means the model's width.
         mlp_width: hidden width of the MLP.

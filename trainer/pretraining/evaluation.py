@@ -6,7 +6,7 @@ import torch
 
 from ...datasets import ClipLoader, RandomClips, TokenStore, select_videos
 from ..errors import TrainingError
-from ..loop.run_folder import Run
+from ..loop.run_folder import Run, load_weights
 from ..loop.setup import refuse_other_store
 from ..model.config import ModelConfig
 from .masking import MaskConfig
@@ -29,7 +29,8 @@ def evaluate_pretraining(
 ) -> dict[str, Any]:
     """How well a pre-trained run predicts masked tokens of videos it has not seen.
 
-    Every video is drawn `rounds` times with two clips and fresh masks, always the same ones.
+    Every video is drawn at least `rounds` times, to whole batches, with two clips and fresh masks,
+    always the same ones.
 
     Args:
         run: a pre-training run.
@@ -80,11 +81,11 @@ def load_pretrained(run: Run) -> PretrainModel:
     """The model of a pre-training run, in evaluation mode, on the CPU.
 
     Raises:
-        TrainingError: it is a run of another kind.
+        TrainingError: it is a run of another kind, or weights and configuration do not fit.
     """
     config = run.config
     if config["kind"] != "pretrain":
         raise TrainingError(f"{run.path} is a {config['kind']} run, not a pre-training run")
     model = PretrainModel(ModelConfig.from_dict(config["model"]))
-    model.load_state_dict(run.weights())
+    load_weights(model, run)
     return model.eval()

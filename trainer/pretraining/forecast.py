@@ -15,7 +15,7 @@ from .config import PretrainConfig
 from .losses import CHUNK
 from .masking import MaskConfig, hide
 from .model import PretrainModel
-from .run import training_videos
+from .run import first_state, training_videos
 
 DRAWS = 1024
 """Masks from which the share is estimated."""
@@ -27,7 +27,11 @@ def forecast(store: TokenStore, config: PretrainConfig, distributed: Distributed
     Returns:
         Parameters in all and of each part; `flops_a_step`, matrix products of forward and backward
         on all ranks; `memory_bytes_a_rank`, an estimate of weights, gradients, optimiser and
-        activations; `mask_share`, the mean of 1024 draws; steps, epochs and tokens of the run.
+        activations; `mask_share`, the mean of 1024 draws; steps, epochs and tokens of the run,
+        those that are left of `config.init`'s.
+
+    Raises:
+        TrainingError: `config.init` has done them all, or is of another model.
     """
     with torch.device("meta"):
         model = PretrainModel(config.model)
@@ -35,7 +39,8 @@ def forecast(store: TokenStore, config: PretrainConfig, distributed: Distributed
     clips = 2 * config.batch_size
     tokens = config.model.frames * math.prod(config.model.grid)
     share = mask_share(config.mask, config.model)
-    steps = config.loop.last_step
+    done = 0 if config.init is None else first_state(config).step
+    steps = config.loop.last_step - done
     parameters = count_parameters(model)
     return {
         "parameters": parameters,

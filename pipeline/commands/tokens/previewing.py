@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ....datasets import StoreError, TokenStore
+from ....datasets import NO_VIDEOS, StoreError, TokenStore
 from ....tokenizer import load_tokenizer
 from ...console import emit
 from ...picture import draw_store, spread
@@ -34,6 +34,8 @@ def preview(
             f"{loaded.name} ({loaded.fingerprint[:12]}): "
             "give the tokenizer that made them with --tokenizer"
         )
+    if not opened.keys:
+        raise StoreError(NO_VIDEOS)
     keys = video or [opened.keys[place] for place in spread(len(opened), min(4, len(opened)))]
     draw_store(opened, loaded, out, keys=keys)
     emit({"picture": str(out), "videos": keys}, as_json=json, title=f"preview of {store}")
