@@ -4,9 +4,10 @@ import io
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from ..datasets import StoreError
 from ..tokenizer import TokenizerError
@@ -25,7 +26,23 @@ from .errors import INTERRUPTED, USER_MISTAKE, PipelineError
 USER_ERRORS = (PipelineError, StoreError, TokenizerError, TrainingError)
 """Mistakes told in one line; anything else is ours and shows its traceback."""
 
+
+class Commands(TyperGroup):
+    """The commands; Ctrl-C in any of them is told."""
+
+    def invoke(self, ctx: typer.Context) -> Any:
+        """Run the command that was given."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            console.fail(
+                "interrupted; what is finished stays: repeat the command, a training with --resume"
+            )
+            raise typer.Exit(INTERRUPTED) from None
+
+
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -66,11 +83,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OSError as error:
         console.fail(f"{error.strerror or error}: {error.filename or 'file system'}")
         sys.exit(USER_MISTAKE)
-    except KeyboardInterrupt:
-        console.fail(
-            "interrupted; what is finished stays: repeat the command, a training with --resume"
-        )
-        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

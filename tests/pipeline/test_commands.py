@@ -186,6 +186,16 @@ def test_model_info_counts_without_a_store(vimpac):
     assert share.document["mask_share"] * 100 == pytest.approx(21.7, abs=0.3)
 
 
+def test_ctrl_c_is_told(store, vimpac, monkeypatch):
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TokenStore, "open", interrupted)
+    ended = vimpac("tokens", "info", store)
+    assert ended.code == 130
+    assert "what is finished stays: repeat the command" in ended.err
+
+
 def test_version_and_help(vimpac):
     assert vimpac("--version").out.strip() == "0.1.0"
     assert "tokenize" in vimpac("--help").out

@@ -16,6 +16,8 @@ RESUMABLE = {
     "tokens.path",
     "labels.annotations",
     "labels.class_names",
+    "knn.annotations",
+    "knn.class_names",
     "loop.until",
     "loop.log_every",
     "loop.checkpoint_every",
