@@ -30,7 +30,7 @@ USER_ERRORS = (PipelineError, StoreError, TokenizerError, TrainingError)
 class Commands(TyperGroup):
     """The commands; Ctrl-C in any of them is told."""
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         """Run the command that was given."""
         try:
             return super().invoke(ctx)

@@ -62,6 +62,9 @@ def train(
     first_pull: Annotated[
         float, typer.Option(help="Share of both weights to begin with; they grow.")
     ] = 0.125,
+    evenness: Annotated[
+        float, typer.Option(help="How much farther than they are often used codes seem.")
+    ] = 0.3,
     seed: Seed = 0,
     checkpoint_every: Annotated[int, typer.Option(help="Steps between checkpoints.")] = 250,
     device: Device = "cpu",
@@ -81,6 +84,7 @@ def train(
         commitment=commitment,
         consistency=consistency,
         first_pull=first_pull,
+        evenness=evenness,
         batch_size=batch_size,
         crop=crop,
         sides=sides,

@@ -40,29 +40,29 @@ def test_photographs(photographs: TokenizerFigures) -> None:
     baselines = {
         name: figures["psnr"] for name, figures in asdict(photographs)["baselines"].items()
     }
-    assert photographs.psnr > 26.65
-    assert photographs.psnr > baselines["jpeg"] + 1.2
+    assert photographs.psnr > 26.8
+    assert photographs.psnr > baselines["jpeg"] + 1.3
     assert photographs.psnr > baselines["mean_colour"] + 3.0
     assert photographs.ssim > 0.7
-    assert photographs.codebook_use > 0.63  # of 4.6 tokens a code
+    assert photographs.codebook_use > 0.54  # of 4.6 tokens a code
 
 
 def test_little_noise_changes_few_codes(benchmark: ModuleType, tokenizer: Tokenizer) -> None:
     tiles = torch.cat(benchmark.photographs()[:46])
     noise = torch.randn(tiles.shape, generator=torch.Generator().manual_seed(0))
     noisy = (tiles + noise).round().clamp(0, 255).to(torch.uint8)
-    assert (tokenizer.encode(noisy) != tokenizer.encode(tiles)).float().mean() < 0.035
+    assert (tokenizer.encode(noisy) != tokenizer.encode(tiles)).float().mean() < 0.025
 
 
 def test_what_stands_still_keeps_its_codes(benchmark: ModuleType, tokenizer: Tokenizer) -> None:
     figures = evaluate_tokenizer(tokenizer, benchmark.still_camera())
     assert figures.unmoving_tokens > 2000
     assert figures.static_flicker is not None
-    assert figures.static_flicker < 0.15
+    assert figures.static_flicker < 0.105
     assert figures.static_flicker_steady is not None
-    assert figures.static_flicker_steady < 0.04
+    assert figures.static_flicker_steady < 0.03
     assert figures.psnr_steady is not None
-    assert figures.psnr_steady > figures.psnr - 0.1
+    assert figures.psnr_steady > figures.psnr - 0.15
 
 
 def test_every_file_that_ships_is_small() -> None:
