@@ -130,7 +130,6 @@ def from_recipe(
         optimizer=optimizer_for(recipe.optimizer, given.get("lr"), batch, recipe.batch_size),
         loop=loop_for(steps, given.get("checkpoint_every")),
         batch_size=batch,
-        views=labels.kind.views(store.identity.views),
         stride=choose_stride(
             store,
             init,

@@ -30,7 +30,9 @@ PROBED = 32
 MEASURED, MEASURED_SECONDS = 8, 10.0
 """Videos of which the first batch is tokenized, unless that takes longer."""
 
-STORED: dict[str, Callable[[NDArray[np.integer]], int]] = {
+Stored = Callable[[NDArray[np.integer]], int]
+
+STORED: dict[str, Stored] = {
     "zarr": lambda codes: len(Zstd(level=15).encode(codes)),
     "webdataset": lambda codes: codes.nbytes,
 }
@@ -139,7 +141,7 @@ def measure(
     sources: list[VideoSource],
     tokenizer: Tokenizer,
     recipe: Recipe,
-    stored: Callable[[NDArray[np.integer]], int],
+    stored: Stored,
 ) -> list[Measured]:
     """Tokenize the first frames of some videos."""
     tokenizer.encode(torch.zeros(1, 3, recipe.size, recipe.size, dtype=torch.uint8))  # warm up
@@ -159,7 +161,7 @@ def measure_one(
     source: VideoSource,
     tokenizer: Tokenizer,
     recipe: Recipe,
-    stored: Callable[[NDArray[np.integer]], int],
+    stored: Stored,
 ) -> Measured:
     """Tokenize the first batch of frames of a video; raises VideoError or StopIteration."""
     size, *others = recipe.sizes

@@ -91,6 +91,14 @@ def kill_at(step: int) -> Callable[[TrainingStep], None]:
     return on_step
 
 
+def interrupted(images: list[RGBImage], folder: Path) -> Path:
+    """The output of a training killed at step 6, with its checkpoint of step 5 beside it."""
+    out = folder / "a.safetensors"
+    with pytest.raises(Killed):
+        train_tokenizer(images, out, config=config(), on_step=kill_at(6))
+    return out
+
+
 def test_killed_twice_and_resumed_it_is_the_same(images: list[RGBImage], tmp_path: Path) -> None:
     whole = train_tokenizer(images, tmp_path / "whole.safetensors", config=config())
     out = tmp_path / "killed.safetensors"
@@ -130,9 +138,7 @@ def test_pairs_of_frames_are_trained_on(images: list[RGBImage], tmp_path: Path) 
 def test_an_interrupted_run_is_not_begun_anew_unasked(
     images: list[RGBImage], tmp_path: Path
 ) -> None:
-    out = tmp_path / "a.safetensors"
-    with pytest.raises(Killed):
-        train_tokenizer(images, out, config=config(), on_step=kill_at(6))
+    out = interrupted(images, tmp_path)
     left = (tmp_path / "a.safetensors.checkpoint").read_bytes()
     with pytest.raises(TokenizerError, match="--resume"):
         train_tokenizer(images, out, config=config())
@@ -142,9 +148,7 @@ def test_an_interrupted_run_is_not_begun_anew_unasked(
 def test_a_line_cut_short_does_not_stop_what_resumes(
     images: list[RGBImage], tmp_path: Path
 ) -> None:
-    out = tmp_path / "a.safetensors"
-    with pytest.raises(Killed):
-        train_tokenizer(images, out, config=config(), on_step=kill_at(6))
+    out = interrupted(images, tmp_path)
     (tmp_path / "a.jsonl").write_text('{"step": 2}\n{"step": 5, "lo')
     train_tokenizer(images, out, config=config(resume=True))
     steps = [json.loads(line)["step"] for line in (tmp_path / "a.jsonl").read_text().splitlines()]
@@ -152,9 +156,7 @@ def test_a_line_cut_short_does_not_stop_what_resumes(
 
 
 def test_a_checkpoint_of_another_run_is_refused(images: list[RGBImage], tmp_path: Path) -> None:
-    out = tmp_path / "a.safetensors"
-    with pytest.raises(Killed):
-        train_tokenizer(images, out, config=config(), on_step=kill_at(6))
+    out = interrupted(images, tmp_path)
     with pytest.raises(TokenizerError, match="another configuration"):
         train_tokenizer(images, out, config=config(resume=True, seed=3))
     with pytest.raises(TokenizerError, match="other images"):

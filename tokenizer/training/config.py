@@ -22,7 +22,7 @@ class TokenizerTrainingConfig:
         crop: Side of the crops in pixels, a multiple of 8.
         sides: Least and greatest shorter side, in pixels, of the frames that crops are parts of:
             that of the frames the tokenizer is made for. Never less than `crop`.
-        resume: Continue from `OUT.checkpoint` if it exists; else that is refused.
+        resume: Continue from `OUT.checkpoint` if it exists; without, one that exists is refused.
         checkpoint_every: Steps between checkpoints.
         unquantised_steps: First steps, without codes; k-means then gives the first codebook.
         learning_rate: Peak of AdamW's and Muon's rate; warmed up, then a cosine down to zero.
