@@ -37,6 +37,34 @@ def test_a_code_much_used_seems_farther() -> None:
     book.start(torch.tensor([[0.0], [1.0]]), mean_count=4.0, distance=torch.tensor(0.1))
     latents = torch.tensor([[0.45], [0.1]])
     assert book.choose(latents, evenness=1.0).tolist() == [0, 0]
-    book.update(torch.zeros(64, 1), torch.zeros(64, dtype=torch.int64), rate=0.5)
+    spread = torch.linspace(-0.5, 0.5, 64)[:, None]
+    book.update(spread, torch.zeros(64, dtype=torch.int64), rate=0.5)
     assert book.choose(latents, evenness=0.0).tolist() == [0, 0]
     assert book.choose(latents, evenness=1.0).tolist() == [1, 0]
+
+
+def test_many_close_latents_are_not_much_use() -> None:
+    book = MovingCodebook(2, 1)
+    book.start(torch.tensor([[0.0], [10.0]]), mean_count=4.0, distance=torch.tensor(0.1))
+    torch.manual_seed(0)
+    flat, rich = 0.001 * torch.randn(60, 1), 10 + torch.randn(30, 1)
+    codes = torch.tensor([0] * 60 + [1] * 30)
+    for _ in range(40):
+        book.update(torch.cat([flat, rich]), codes, rate=0.2)
+    assert book.count[0] > 1.9 * book.count[1]
+    assert book.share[0] < 0.3 * book.share[1]
+    assert book.choose(torch.tensor([[5.1]]), evenness=0.0).item() == 1
+    assert book.choose(torch.tensor([[5.1]]), evenness=5.0).item() == 0
+
+
+def test_a_code_whose_latents_all_equal_it_is_kept() -> None:
+    book = MovingCodebook(3, 1)
+    codebook = torch.tensor([[0.0], [10.0], [20.0]])
+    book.start(codebook, mean_count=4.0, distance=torch.tensor(0.1))
+    black = torch.zeros(90, 1)
+    rich = torch.tensor([[9.0], [11.0], [19.0], [21.0]]).repeat(5, 1)
+    latents = torch.cat([black, rich])
+    for _ in range(100):
+        book.update(latents, nearest_codes(latents, book.codebook), rate=0.2)
+    book.restart(latents, 0.3, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(book.codebook, codebook, atol=1e-3, rtol=0)

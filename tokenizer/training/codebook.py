@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from ..quantizer import nearest_codes
 
 _DISTANCE_RATE = 0.1  # share of the mean distance that a step replaces
-_RAREST = 0.05  # times the mean count: rarer codes are helped no further
+_LEAST_SHARE = 0.05  # times the mean share: codes with less are helped no further
+_LEAST_ERROR = 0.1  # times the mean distance: nearer latents count like this
 
 
 def squared_distance(latents: Tensor, chosen: Tensor) -> Tensor:
@@ -30,11 +31,18 @@ def k_means(latents: Tensor, vocabulary: int, generator: torch.Generator, rounds
 
 
 class MovingCodebook(nn.Module):
-    """A codebook that follows the latents assigned to each code by exponential moving averages."""
+    """A codebook that follows the latents assigned to each code by exponential moving averages.
+
+    Codes are kept from being used too much or too little by their `share` of the error, the sum of
+    squared distances of their latents: in the best codebook all shares are equal (Gersho 1979,
+    "Asymptotically optimal block quantization"). Flat regions, whose latents lie close together,
+    so get fewer codes than by count, and their codes flicker less.
+    """
 
     codebook: Tensor
     count: Tensor
     total: Tensor
+    share: Tensor
     distance: Tensor
 
     def __init__(self, vocabulary: int, channels: int) -> None:
@@ -42,6 +50,7 @@ class MovingCodebook(nn.Module):
         self.register_buffer("codebook", torch.zeros(vocabulary, channels))
         self.register_buffer("count", torch.zeros(vocabulary))
         self.register_buffer("total", torch.zeros(vocabulary, channels))
+        self.register_buffer("share", torch.zeros(vocabulary))
         self.register_buffer("distance", torch.zeros(()))
 
     def start(self, codebook: Tensor, mean_count: float, distance: Tensor) -> None:
@@ -52,6 +61,7 @@ class MovingCodebook(nn.Module):
         self.codebook.copy_(codebook)
         self.distance.copy_(distance)
         self.count.fill_(mean_count)
+        self.share.fill_(mean_count)
         self.total.copy_(codebook * mean_count)
 
     @torch.no_grad()
@@ -59,11 +69,11 @@ class MovingCodebook(nn.Module):
         """Code `(N,)` of each latent `(N, d)`: the nearest, of which one much used seems farther.
 
         So rare codes win ground and the codebook is used more evenly (a "conscience", DeSieno
-        1988). A code used e times as often as the mean is handicapped by `evenness` times the
-        mean squared distance of latents to their codes.
+        1988). A code whose share of the error is e times the mean is handicapped by `evenness`
+        times the mean squared distance of latents to their codes.
         """
-        often = (self.count / self.count.mean()).clamp(_RAREST, 1 / _RAREST).log()
-        return nearest_codes(latents, self.codebook, evenness * self.distance * often)
+        much = (self.share / self.share.mean()).clamp(_LEAST_SHARE, 1 / _LEAST_SHARE).log()
+        return nearest_codes(latents, self.codebook, evenness * self.distance * much)
 
     @torch.no_grad()
     def update(self, latents: Tensor, codes: Tensor, rate: float) -> None:
@@ -71,21 +81,25 @@ class MovingCodebook(nn.Module):
 
         `rate` is the share of the averages that these latents replace.
         """
-        distance = squared_distance(latents, self.codebook[codes])
+        errors = (latents - self.codebook[codes]).square().sum(dim=1)
+        distance = errors.mean()
         self.distance.lerp_(distance, _DISTANCE_RATE)
+        parts = (errors / distance.clamp_min(1e-12)).clamp_min(_LEAST_ERROR)
+        self.share.lerp_(self.share.new_zeros(len(self.share)).index_add_(0, codes, parts), rate)
         count, total = _sums(latents, codes, len(self.codebook))
         self.count.lerp_(count, rate)
         self.total.lerp_(total, rate)
         self.codebook.copy_(self.total / self.count.clamp_min(1e-6)[:, None])
 
     @torch.no_grad()
-    def restart(self, latents: Tensor, share: float, generator: torch.Generator) -> None:
-        """Move codes used less than `share` of the mean onto latents drawn at random."""
+    def restart(self, latents: Tensor, least: float, generator: torch.Generator) -> None:
+        """Move codes of less than `least` times the mean share onto latents drawn at random."""
         mean = self.count.mean()
-        dead = torch.nonzero(self.count < share * mean).flatten()[: len(latents)]
+        dead = torch.nonzero(self.share < least * self.share.mean()).flatten()[: len(latents)]
         drawn = torch.randperm(len(latents), generator=generator)[: len(dead)].to(latents.device)
         self.codebook[dead] = latents[drawn]
         self.count[dead] = mean
+        self.share[dead] = self.share.mean()
         self.total[dead] = latents[drawn] * mean
 
 

@@ -32,11 +32,12 @@ class TokenizerTrainingConfig:
             the mean squared distance of latents to their codes.
         first_pull: Share of both weights that training begins with, growing to all of them: strong
             pulls at first leave few codes in use.
-        evenness: How much farther often used codes seem, see `MovingCodebook.choose`.
-        noise: Highest standard deviation of noise added to the input, in [0, 1] pixel units.
+        evenness: How much farther much used codes seem, see `MovingCodebook.choose`.
+        noise: Highest standard deviation of noise added to the input, in [0, 1] pixel units; see
+            `video_noise`.
         codebook_rate: Share of the codebook's moving averages that a step replaces; falls with
             the learning rate to a tenth, so that codes end as averages over many latents.
-        restart_share: Codes used less than this share of the mean are moved.
+        restart_share: Codes with less than this share of the mean error are moved.
         average_decay: Of the moving average of the weights, which is what is saved.
         model: Sizes of the network; its vocabulary is replaced by `vocabulary`.
     """

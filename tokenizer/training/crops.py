@@ -15,6 +15,9 @@ from torch import Tensor
 from ..images import RGBImage
 from ..interface import TokenizerError
 
+_COLOUR = (-0.3, 1.7)  # of which a crop draws its saturation, cut to [0, 1]: 15 % are grey
+_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # of ITU-R BT.601
+
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
@@ -77,7 +80,7 @@ def draw_crops(
     A crop shows a part of a frame whose shorter side is log-uniform within `sides`, in pixels, of
     a scene drawn uniformly. The second half of the batch shows the same parts in the scene's
     other frame, or the same again where there is none. Half are mirrored; brightness and colour
-    balance vary a little.
+    balance vary a little; some lose their colour, in part or whole.
     """
     random = np.random.default_rng([seed, step])
     pairs = np.stack([_draw_pair(scenes, crop, sides, random) for _ in range(batch_size)], axis=1)
@@ -95,10 +98,13 @@ def _draw_pair(
     box = (left, top, min(left + side, scene.size[0]), min(top + side, scene.size[1]))
     mirrored = random.random() < 0.5
     exponent = np.exp(random.normal(0, 0.15) + random.normal(0, 0.05, size=3)).astype(np.float32)
+    colour = min(1.0, max(0.0, random.uniform(*_COLOUR)))
 
     def cut(frame: Image.Image) -> NDArray[np.uint8]:
         square = frame.resize((crop, crop), Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
         light = (np.asarray(square, dtype=np.float32) / 255) ** exponent
+        grey = light @ _LUMA
+        light = grey[..., None] + np.float32(colour) * (light - grey[..., None])
         pixels = np.rint(255 * light).astype(np.uint8)
         return pixels[:, ::-1] if mirrored else pixels
 

@@ -28,6 +28,7 @@ from .config import TokenizerTrainingConfig, TrainingStep
 from .crops import digest_pictures, draw_crops, parse_scenes
 from .growth import start_from
 from .losses import consistency_loss, reconstruction_loss, still_tokens
+from .noise import video_noise
 from .optimizers import descend, learners, make_optimizers
 
 _LATENTS_PER_CODE = 8  # latents k-means sees for each code
@@ -182,8 +183,7 @@ class TrainingRun:
 
     def _with_noise(self, clean: Tensor, generator: torch.Generator) -> Tensor:
         size = self.config.noise * torch.rand(len(clean), 1, 1, 1, generator=generator)
-        noise = size * torch.randn(clean.shape, generator=generator)
-        return clean + noise.to(clean.device)
+        return clean + (size * video_noise(clean.shape, generator)).to(clean.device)
 
     def _generator(self, step: int) -> torch.Generator:
         return torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
