@@ -24,7 +24,7 @@ SYNTH = (
 )
 """The picture moves by half a token a stored frame: 4 of 32 px, at 2 fps."""
 
-TOKENIZER = "--vocabulary 256 --steps 400"
+TOKENIZER = "--vocabulary 128 --steps 400"
 """A small vocabulary is learned within minutes; the built-in one has 4096 codes."""
 
 PRETRAIN = (
