@@ -44,7 +44,7 @@ def test_photographs(photographs: TokenizerFigures) -> None:
     assert photographs.psnr > baselines["jpeg"] + 1.3
     assert photographs.psnr > baselines["mean_colour"] + 3.0
     assert photographs.ssim > 0.7
-    assert photographs.codebook_use > 0.54  # of 4.6 tokens a code
+    assert photographs.codebook_use > 0.6  # of 4.6 tokens a code
 
 
 def test_little_noise_changes_few_codes(benchmark: ModuleType, tokenizer: Tokenizer) -> None:
@@ -58,11 +58,11 @@ def test_what_stands_still_keeps_its_codes(benchmark: ModuleType, tokenizer: Tok
     figures = evaluate_tokenizer(tokenizer, benchmark.still_camera())
     assert figures.unmoving_tokens > 2000
     assert figures.static_flicker is not None
-    assert figures.static_flicker < 0.105
+    assert figures.static_flicker < 0.1
     assert figures.static_flicker_steady is not None
-    assert figures.static_flicker_steady < 0.03
+    assert figures.static_flicker_steady < 0.02
     assert figures.psnr_steady is not None
-    assert figures.psnr_steady > figures.psnr - 0.15
+    assert figures.psnr_steady > figures.psnr - 0.3
 
 
 def test_every_file_that_ships_is_small() -> None:
