@@ -16,8 +16,7 @@ def video_noise(shape: Sequence[int], generator: torch.Generator) -> Tensor:
     """Noise `(B, 3, H, W)` of two kinds: a sensor's, each pixel by itself with a deviation of 1,
     and a codec's, brightness and colour that drift over whole blocks.
 
-    The drift is small, but an average over a block does not cancel it: it is most of what changes
-    the tokens of a scene that stands still.
+    The drift is small, but averaging over a block, as an encoder can, does not cancel it.
     """
     batch, channels, height, width = shape
     coarse = (batch, channels, -(-height // _BLOCK), -(-width // _BLOCK))
