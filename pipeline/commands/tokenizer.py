@@ -63,7 +63,7 @@ def train(
         float, typer.Option(help="Share of both weights to begin with; they grow.")
     ] = 0.125,
     evenness: Annotated[
-        float, typer.Option(help="How much farther than they are often used codes seem.")
+        float, typer.Option(help="How much farther codes seem that carry much of the error.")
     ] = 0.3,
     seed: Seed = 0,
     checkpoint_every: Annotated[int, typer.Option(help="Steps between checkpoints.")] = 250,

@@ -66,11 +66,11 @@ class MovingCodebook(nn.Module):
 
     @torch.no_grad()
     def choose(self, latents: Tensor, evenness: float) -> Tensor:
-        """Code `(N,)` of each latent `(N, d)`: the nearest, of which one much used seems farther.
+        """Code `(N,)` of each latent `(N, d)`: the nearest, but one of much error seems farther.
 
-        So rare codes win ground and the codebook is used more evenly (a "conscience", DeSieno
-        1988). A code whose share of the error is e times the mean is handicapped by `evenness`
-        times the mean squared distance of latents to their codes.
+        So codes of little error win ground (a "conscience", DeSieno 1988). A code whose share of
+        the error is e times the mean is handicapped by log e times `evenness` times the mean
+        squared distance of latents to their codes.
         """
         much = (self.share / self.share.mean()).clamp(_LEAST_SHARE, 1 / _LEAST_SHARE).log()
         return nearest_codes(latents, self.codebook, evenness * self.distance * much)

@@ -32,7 +32,8 @@ class TokenizerTrainingConfig:
             the mean squared distance of latents to their codes.
         first_pull: Share of both weights that training begins with, growing to all of them: strong
             pulls at first leave few codes in use.
-        evenness: How much farther much used codes seem, see `MovingCodebook.choose`.
+        evenness: How much farther codes seem that carry much of the error, see
+            `MovingCodebook.choose`.
         noise: Highest standard deviation of noise added to the input, in [0, 1] pixel units; see
             `video_noise`.
         codebook_rate: Share of the codebook's moving averages that a step replaces; falls with
